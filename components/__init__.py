@@ -1,0 +1,1 @@
+"""What runs inside a pipeline step: ingest to pusher, model families, serving."""

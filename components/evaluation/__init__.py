@@ -1,0 +1,1 @@
+"""What the evaluator step is made of: scores, blessing, report."""

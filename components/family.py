@@ -1,0 +1,163 @@
+"""The contract of a model family, and how families are found.
+
+A family is a folder under `components/models/` with the same files in each:
+
+    __init__.py   `FAMILY` and its settings classes; imports no TensorFlow
+    ingest.py     `files(data)`, `read(pipeline, data)`: raw files -> records by split
+    transform.py  `preprocessing_fn(inputs, custom_config)`: tf.Transform
+    network.py    the model
+    trainer.py    `run_fn(fn_args)`: trains and exports the SavedModel
+    evaluator.py  `evaluate(model, data, settings)`, `baseline(data, settings)`
+    schema.pbtxt  what ExampleValidator holds the data to
+    config.yaml   the default of every setting
+    sample/       data small enough to live in the repository, with its licence
+
+Nothing outside the folder names the family: import paths follow from the folder's own package name, so a
+copy of the folder under another name is another family.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import components.models
+from components.errors import InputError
+
+Task = Literal["search", "recommendation", "representation"]
+
+
+class Section(BaseModel):
+    """One block of settings: frozen, strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Thresholds(Section):
+    """By how much the candidate must be better; both are required, no silent default.
+
+    A gain is `candidate - other` for a metric where higher is better and `other - candidate` where lower
+    is. The candidate is blessed only when each gain is greater than its threshold.
+    """
+
+    baseline: float
+    live: float
+
+
+class EvaluateSettings(Section):
+    """Which metric decides, in which direction, and by how much."""
+
+    metric: str
+    higher_is_better: bool
+    thresholds: Thresholds
+
+
+class ServeSettings(Section):
+    """What the exported signatures return."""
+
+    top_k: int = Field(gt=0, le=10_000, description="length of every ranked answer")
+
+
+class FamilySettings(Section):
+    """All settings of one family; families narrow the section types.
+
+    Every section reaches only the nodes named here, so that changing one re-runs only what depends on it:
+    `data` -> ingest; `transform` -> transform, trainer, evaluator; `train`, `serve` -> trainer, evaluator;
+    `evaluate` -> evaluator.
+    """
+
+    data: Any
+    transform: Any
+    train: Any
+    evaluate: EvaluateSettings
+    serve: ServeSettings
+
+
+@dataclass(frozen=True)
+class Family:
+    """A model family.
+
+    Attributes:
+        package: Import path of the family's folder; pass `__name__` of its `__init__.py`.
+        title: One line for `lodestar list`.
+        task: What its answers are for.
+        settings: The settings class that `config.yaml` must satisfy.
+        signatures: Names of the SavedModel's signatures.
+        query: Maps the words of `lodestar query` to inputs of `serving_default`.
+    """
+
+    package: str
+    title: str
+    task: Task
+    settings: type[FamilySettings]
+    signatures: tuple[str, ...]
+    query: Query
+
+    @property
+    def name(self) -> str:
+        """Return the name that users type, e.g. `text-search`; also the served model's name."""
+        return self.package.rpartition(".")[2].replace("_", "-")
+
+    @property
+    def folder(self) -> Path:
+        """Return the family's folder on disk."""
+        module = importlib.import_module(self.package)
+        if module.__file__ is None:
+            raise InputError(f"`{self.package}` has no `__init__.py`.", cure="Add one that sets FAMILY.")
+        return Path(module.__file__).parent
+
+    def path(self, module: str, function: str) -> str:
+        """Return the import path of `function` in the family's `module`."""
+        return f"{self.package}.{module}.{function}"
+
+    def load(self, module: str) -> Any:  # noqa: ANN401 - a module; its shape is the contract above
+        """Import and return one of the family's modules, TensorFlow and all."""
+        return importlib.import_module(f"{self.package}.{module}")
+
+
+@dataclass(frozen=True)
+class Query:
+    """How the words of `lodestar query` become inputs of `serving_default`.
+
+    Attributes:
+        text_input: Input that takes the free words; None when the family takes none.
+        options: Option name (`user` for `--user`) -> input name.
+        constants: Inputs that always have this value, e.g. `exclude_seen: True`.
+    """
+
+    text_input: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    constants: tuple[tuple[str, bool | int | float | str], ...] = ()
+
+
+def family_names() -> list[str]:
+    """Return the names of all families, sorted; imports none of them."""
+    return sorted(
+        module.name.replace("_", "-")
+        for module in pkgutil.iter_modules(components.models.__path__)
+        if module.ispkg
+    )
+
+
+def find_family(name: str) -> Family:
+    """Return the family called `name`; `-` and `_` are the same.
+
+    Raises:
+        InputError: No folder has that name; the message suggests the nearest.
+    """
+    wanted = name.replace("_", "-").lower()
+    names = family_names()
+    if wanted not in names:
+        near = get_close_matches(wanted, names, n=1, cutoff=0.4)
+        hint = f"Did you mean `{near[0]}`? " if near else ""
+        raise InputError(f"There is no family `{name}`.", cure=f"{hint}Families: {', '.join(names)}.")
+    family = importlib.import_module(f"components.models.{wanted.replace('-', '_')}").FAMILY
+    if not isinstance(family, Family):
+        raise InputError(f"FAMILY of `{wanted}` is a {type(family).__name__}.", cure="Make it a Family.")
+    return family

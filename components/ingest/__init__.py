@@ -1,0 +1,1 @@
+"""Raw files to Examples: readers, splits and the TFX component around them."""

@@ -1,0 +1,1 @@
+"""Ranking and rating metrics: pure functions on arrays."""

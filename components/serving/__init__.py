@@ -1,0 +1,1 @@
+"""A model server with the API of TF Serving."""

@@ -33,9 +33,17 @@ def versions(model_root: Path) -> list[int]:
     """Return the published version numbers under `model_root`, ascending."""
     if not model_root.is_dir():
         return []
-    return sorted(
-        int(entry.name) for entry in model_root.iterdir() if entry.name.isdecimal() and entry.is_dir()
-    )
+    folders = (entry for entry in model_root.iterdir() if entry.name.isdecimal() and entry.is_dir())
+    return sorted(int(folder.name) for folder in folders)
+
+
+def history(model_root: Path) -> list[dict[str, Any]]:
+    """Return the provenance of every version ever published here, oldest first, removed ones too."""
+    path = model_root / HISTORY
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def provenance(version: Path) -> dict[str, Any]:

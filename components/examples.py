@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 _BATCH = 4096
 
@@ -31,13 +33,13 @@ class Examples:
         folders = tf.io.gfile.glob(f"{self.uri}/Split-*")
         return sorted(folder.rstrip("/").rpartition("/Split-")[2] for folder in folders)
 
-    def scalars(self, split: str, **features: tf.DType) -> dict[str, np.ndarray]:
+    def scalars(self, split: str, **features: tf.DType) -> dict[str, NDArray[Any]]:
         """Return one array of shape `[n]` per feature; every record must have exactly one value.
 
         String features come back as arrays of `bytes` objects. A split that is not there gives empty arrays.
         """
         spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in features.items()}
-        parts: dict[str, list[np.ndarray]] = {name: [] for name in features}
+        parts: dict[str, list[NDArray[Any]]] = {name: [] for name in features}
         for batch in self._parsed(split, spec):
             for name, values in batch.items():
                 parts[name].append(values.numpy())
@@ -46,10 +48,10 @@ class Examples:
             for name, arrays in parts.items()
         }
 
-    def lists(self, split: str, **features: tf.DType) -> dict[str, list[np.ndarray]]:
+    def lists(self, split: str, **features: tf.DType) -> dict[str, list[NDArray[Any]]]:
         """Return one list of `n` arrays per feature; a record without the feature gives an empty array."""
         spec = {name: tf.io.RaggedFeature(dtype) for name, dtype in features.items()}
-        found: dict[str, list[np.ndarray]] = {name: [] for name in features}
+        found: dict[str, list[NDArray[Any]]] = {name: [] for name in features}
         for batch in self._parsed(split, spec):
             for name, ragged in batch.items():
                 found[name].extend(np.split(ragged.values.numpy(), ragged.row_splits.numpy()[1:-1]))

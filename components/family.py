@@ -64,15 +64,22 @@ class ServeSettings(Section):
     top_k: int = Field(gt=0, le=10_000, description="length of every ranked answer")
 
 
+class ValidationSettings(Section):
+    """What ExampleValidator holds the data to."""
+
+    schema_file: str = Field(default="", description="a Schema pbtxt; empty means the family's own")
+
+
 class FamilySettings(Section):
     """All settings of one family; families narrow the section types.
 
     Every section reaches only the nodes named here, so that changing one re-runs only what depends on it:
-    `data` -> ingest; `transform` -> transform, trainer, evaluator; `train`, `serve` -> trainer, evaluator;
-    `evaluate` -> evaluator.
+    `data` -> ingest; `validation` -> the schema; `transform` -> transform, trainer, evaluator; `train` and
+    `serve` -> trainer, evaluator; `evaluate` -> evaluator.
     """
 
     data: Any
+    validation: ValidationSettings = ValidationSettings()
     transform: Any
     train: Any
     evaluate: EvaluateSettings
@@ -90,6 +97,8 @@ class Family:
         settings: The settings class that `config.yaml` must satisfy.
         signatures: Names of the SavedModel's signatures.
         query: Maps the words of `lodestar query` to inputs of `serving_default`.
+        splits: Every split that ingest writes.
+        analyzed: The split that Transform computes vocabularies and statistics from.
     """
 
     package: str
@@ -98,6 +107,8 @@ class Family:
     settings: type[FamilySettings]
     signatures: tuple[str, ...]
     query: Query
+    splits: tuple[str, ...]
+    analyzed: str
 
     @property
     def name(self) -> str:
@@ -116,7 +127,7 @@ class Family:
         """Return the import path of `function` in the family's `module`."""
         return f"{self.package}.{module}.{function}"
 
-    def load(self, module: str) -> Any:  # noqa: ANN401 - a module; its shape is the contract above
+    def load(self, module: str) -> Any:
         """Import and return one of the family's modules, TensorFlow and all."""
         return importlib.import_module(f"{self.package}.{module}")
 

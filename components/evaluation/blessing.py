@@ -1,0 +1,103 @@
+"""Decide whether a candidate may be pushed, and record the comparison."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from components.errors import InputError
+from components.evaluation.scores import Scores
+from components.family import EvaluateSettings
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The decision on one candidate.
+
+    Attributes:
+        blessed: Better than the baseline and than the live version, each by more than its threshold.
+        reasons: One sentence per comparison, in the order baseline, live.
+    """
+
+    blessed: bool
+    reasons: tuple[str, ...]
+
+
+def judge(settings: EvaluateSettings, candidate: Scores, baseline: Scores, live: Scores | None) -> Verdict:
+    """Compare the candidate on the deciding metric.
+
+    A value that is not finite never wins. Without a live version only the baseline counts.
+
+    Raises:
+        InputError: The deciding metric is not among those that the family reports.
+    """
+    if settings.metric not in candidate.metrics:
+        raise InputError(
+            f"The metric `{settings.metric}` is not reported.",
+            source="evaluate.metric",
+            cure=f"Choose one of: {', '.join(sorted(candidate.metrics))}.",
+        )
+    rivals = [("the baseline", baseline, settings.thresholds.baseline)]
+    if live is not None:
+        rivals.append(("the live version", live, settings.thresholds.live))
+    outcomes = [_compare(settings, candidate, *rival) for rival in rivals]
+    return Verdict(all(won for won, _ in outcomes), tuple(reason for _, reason in outcomes))
+
+
+def record(
+    settings: EvaluateSettings,
+    verdict: Verdict,
+    candidate: Scores,
+    baseline: Scores,
+    live: Scores | None,
+    about: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the content of `metrics.json`.
+
+    Every metric, overall and by slice, is `{"value", "baseline", "live"}`; `live` is null without a live
+    version, and a value that is not finite is null as JSON has no word for it.
+    """
+    rivals = {"value": candidate, "baseline": baseline, "live": live}
+    return {
+        **about,
+        "split": "eval",
+        "decision": {
+            "blessed": verdict.blessed,
+            "metric": settings.metric,
+            "higher_is_better": settings.higher_is_better,
+            "thresholds": settings.thresholds.model_dump(),
+            "reasons": list(verdict.reasons),
+        },
+        "metrics": {
+            name: {
+                rival: _finite(scores.metrics.get(name) if scores else None)
+                for rival, scores in rivals.items()
+            }
+            for name in candidate.metrics
+        },
+        "slices": {
+            slice_name: {
+                name: {
+                    rival: _finite(scores.slices.get(slice_name, {}).get(name) if scores else None)
+                    for rival, scores in rivals.items()
+                }
+                for name in values
+            }
+            for slice_name, values in candidate.slices.items()
+        },
+    }
+
+
+def _compare(
+    settings: EvaluateSettings, candidate: Scores, rival: str, scores: Scores, threshold: float
+) -> tuple[bool, str]:
+    mine, theirs = candidate.metrics[settings.metric], scores.metrics[settings.metric]
+    gain = mine - theirs if settings.higher_is_better else theirs - mine
+    won = math.isfinite(mine) and (gain > threshold or not math.isfinite(theirs))
+    verb = "beats" if won else "does not beat"
+    return won, f"{settings.metric} {mine:.4f} {verb} {rival}'s {theirs:.4f} by more than {threshold:g}."
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

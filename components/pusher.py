@@ -1,0 +1,117 @@
+"""The Pusher node: a blessed model becomes the next version under the serving root.
+
+TFX's own Pusher names versions by the second and skips a collision silently; this one counts, writes aside
+and renames, so that a server never sees half a model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ml_metadata import errors as mlmd_errors
+from tfx import types
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.orchestration.portable import base_driver, data_types
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.utils import path_utils
+
+from components import artifact
+from components.family import Family
+
+Artifacts = dict[str, list[types.Artifact]]
+_PUSHED = "pushed_destination"
+_MODEL = "model_uri"
+
+
+class PusherSpec(component_spec.ComponentSpec):
+    """Inputs, outputs and parameters of the Pusher."""
+
+    PARAMETERS = {
+        "family": component_spec.ExecutionParameter(type=str),
+        "model_root": component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
+        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+    }
+    OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
+
+
+class LostVersionsDriver(base_driver.BaseDriver):
+    """Push again a model whose pushed folder is gone: a cached push would leave nothing to serve."""
+
+    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
+        """Return the exec property `lost`: destinations that this model was pushed to and that are gone."""
+        model = artifact_utils.get_single_uri(execution_info.input_dict["model"])
+        output = driver_output_pb2.DriverOutput()
+        output.exec_properties["lost"].string_value = ",".join(sorted(self._lost(model)))
+        return output
+
+    def _lost(self, model: str) -> set[str]:
+        with self._mlmd_connection as metadata:
+            try:
+                pushed = metadata.store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
+            except mlmd_errors.NotFoundError:
+                return set()
+        mine = (push.custom_properties for push in pushed)
+        places = {p[_PUSHED].string_value for p in mine if _MODEL in p and p[_MODEL].string_value == model}
+        return {place for place in places if place and not Path(place).is_dir()}
+
+
+class PusherExecutor(base_executor.BaseExecutor):
+    """Publish the model when it is blessed."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Publish, or say why not."""
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        verdict = artifact_utils.get_single_instance(input_dict["blessing"])
+        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        pushed.set_string_custom_property(_MODEL, model.uri)
+        if verdict.get_int_custom_property("blessed") != 1:
+            pushed.set_int_custom_property("pushed", 0)
+            reasons = verdict.get_string_custom_property("reasons")
+            pushed.set_string_custom_property("summary", f"not pushed: {reasons}")
+            return
+        about = {
+            "family": exec_properties["family"],
+            "model_uri": model.uri,
+            "evaluation_uri": artifact_utils.get_single_uri(input_dict["evaluation"]),
+            "compared_with": verdict.get_int_custom_property("live_version"),
+            "run_id": self._context.pipeline_run_id if self._context else None,
+        }
+        version = _publish(
+            Path(path_utils.serving_model_path(model.uri)), Path(exec_properties["model_root"]), about
+        )
+        pushed.set_int_custom_property("pushed", 1)
+        pushed.set_string_custom_property(_PUSHED, str(version))
+        pushed.set_string_custom_property("pushed_version", version.name)
+        pushed.set_string_custom_property("summary", f"version {version.name}: {version}")
+
+
+def _publish(source: Path, model_root: Path, about: dict[str, Any]) -> Path:
+    numbers = artifact.versions(model_root)
+    newest = model_root / str(numbers[-1]) if numbers else None
+    if newest is not None and artifact.provenance(newest)[_MODEL] == about[_MODEL]:
+        return newest
+    return artifact.publish(source, model_root, about)
+
+
+class Pusher(base_component.BaseComponent):
+    """Publish a blessed model under `<serving root>/<family>/<version>`."""
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(PusherExecutor)
+    DRIVER_CLASS = LostVersionsDriver
+
+    def __init__(self, family: Family, model_root: Path, **inputs: types.BaseChannel) -> None:
+        super().__init__(
+            PusherSpec(
+                family=family.name,
+                model_root=str(model_root),
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+                **inputs,
+            )
+        )

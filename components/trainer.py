@@ -1,0 +1,36 @@
+"""The Trainer node: the stock TFX component on the family's `run_fn`."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.components import Trainer
+from tfx.proto import trainer_pb2
+
+from components.family import Family, FamilySettings
+from components.fingerprint import code_fingerprint
+
+_SECTIONS = {"transform", "train", "serve"}
+
+
+def trainer_node(
+    family: Family,
+    settings: FamilySettings,
+    transformed: types.BaseChannel,
+    transform_graph: types.BaseChannel,
+) -> Trainer:
+    """Return the node that trains and exports the model.
+
+    `run_fn` finds its settings in `fn_args.custom_config["settings"]`, a JSON object with the sections
+    `transform`, `train` and `serve`.
+    """
+    return Trainer(
+        run_fn=family.path("trainer", "run_fn"),
+        examples=transformed,
+        transform_graph=transform_graph,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={
+            "settings": settings.model_dump_json(include=_SECTIONS),
+            "code": code_fingerprint(f"{family.package}.trainer"),
+        },
+    )

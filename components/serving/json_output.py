@@ -1,0 +1,154 @@
+"""Arrays -> JSON of a predict response, in TensorFlow Serving's number format and layout.
+
+Numbers keep six digits when that is exact and enough digits to read back the same value otherwise; a float
+always shows that it is one (`999999.0`, `9e+06`). NaN and infinities are bare words, which strict JSON parsers
+refuse. Strings are text; outputs whose names end in `_bytes` are base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .errors import invalid
+from .json_tensor import Array, Format
+
+_INDENT = "    "
+_TYPE_NAMES = {"float16": "half", "float32": "float", "float64": "double"}
+_PRECISION = {"float32": ".9g", "float64": ".17g"}
+_WRITABLE = frozenset(
+    ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint32", "uint64", "bool", "object")
+)
+_WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+def render(outputs: Mapping[str, Array], layout: Format) -> bytes:
+    """Return the response body, `predictions` for rows or `outputs` for columns.
+
+    Args:
+        outputs: Output name -> array; strings are object arrays of `bytes`.
+        layout: The format that the request had.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT: a type that JSON cannot show or, in row format, outputs without a
+            common batch dimension.
+    """
+    text = _rows(outputs) if layout == "row" else _columns(outputs)
+    # Bytes that are not UTF-8 go out as they are.
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _rows(outputs: Mapping[str, Array]) -> str:
+    batch = _batch_size(outputs)
+    single = len(outputs) == 1
+    names = sorted(outputs)
+    columns = [_row_texts(name, outputs[name], 3 if single else 4) for name in names]
+    if not batch:
+        return _document("predictions", "[]")
+    if single:
+        return _document("predictions", f"[{', '.join(columns[0])}\n{_INDENT}]")
+    keys = [f"\n{_INDENT * 3}{_quoted(name)}: " for name in names]
+    objects = (
+        "{" + ",".join(key + value for key, value in zip(keys, row, strict=True)) + f"\n{_INDENT * 2}}}"
+        for row in zip(*columns, strict=True)
+    )
+    body = ",".join(f"\n{_INDENT * 2}{text}" for text in objects)
+    return _document("predictions", f"[{body}\n{_INDENT}]")
+
+
+def _batch_size(outputs: Mapping[str, Array]) -> int:
+    batch = -1
+    for name in sorted(outputs):
+        shape = outputs[name].shape
+        if not shape:
+            raise invalid(f"Tensor name: {name} has no shape information ")
+        if batch not in (-1, shape[0]):
+            raise invalid(f"Tensor name: {name} has inconsistent batch size: {shape[0]} expecting: {batch}")
+        batch = shape[0]
+    return batch
+
+
+def _columns(outputs: Mapping[str, Array]) -> str:
+    if len(outputs) == 1:
+        [(name, array)] = outputs.items()
+        return _document("outputs", _spread(_tokens(name, array, 2 + array.ndim), array.shape, 1))
+    members = (
+        f"\n{_INDENT * 2}{_quoted(name)}: "
+        + _spread(_tokens(name, outputs[name], 3 + outputs[name].ndim), outputs[name].shape, 2)
+        for name in sorted(outputs)
+    )
+    return _document("outputs", "{" + ",".join(members) + f"\n{_INDENT}}}")
+
+
+def _document(key: str, value: str) -> str:
+    return f'{{\n{_INDENT}"{key}": {value}\n}}'
+
+
+def _row_texts(name: str, array: Array, depth: int) -> list[str]:
+    """Return one line of JSON per row; `depth` is the nesting of the row's own content."""
+    texts = _tokens(name, array, depth + max(array.ndim - 1, 0))
+    for size in reversed(array.shape[1:]):
+        count = len(texts) // size if size else int(np.prod(array.shape[: array.ndim - 1]))
+        texts = [f"[{', '.join(texts[i * size : (i + 1) * size])}]" for i in range(count)]
+    return texts
+
+
+def _spread(tokens: list[str], shape: tuple[int, ...], depth: int) -> str:
+    """Return the tokens as nested lists with one token per line."""
+    return _spread_from(iter(tokens), shape, depth)
+
+
+def _spread_from(tokens: Iterator[str], shape: tuple[int, ...], depth: int) -> str:
+    if not shape:
+        return next(tokens)
+    if not shape[0]:
+        return "[]"
+    inner = f"\n{_INDENT * (depth + 1)}"
+    items = (inner + _spread_from(tokens, shape[1:], depth + 1) for _ in range(shape[0]))
+    return f"[{','.join(items)}\n{_INDENT * depth}]"
+
+
+def _tokens(name: str, array: Array, depth: int) -> list[str]:
+    kind = array.dtype.name
+    if kind not in _WRITABLE:
+        raise invalid(f"Failed to write JSON value for tensor type: {_TYPE_NAMES.get(kind, kind)}")
+    values = array.ravel().tolist()
+    if kind == "object":
+        return [_base64(value, depth) for value in values] if name.endswith("_bytes") else _strings(values)
+    if kind == "bool":
+        return ["true" if value else "false" for value in values]
+    return _decimals(array.ravel(), values) if kind in _PRECISION else list(map(str, values))
+
+
+def _decimals(array: Array, values: list[float]) -> list[str]:
+    short = list(map("%g".__mod__, values))
+    read_back = np.array(list(map(float, short))).astype(array.dtype)
+    exact = (read_back == array).tolist()
+    precision = _PRECISION[array.dtype.name]
+    return [
+        _decimal(text if is_exact else format(value, precision))
+        for text, value, is_exact in zip(short, values, exact, strict=True)
+    ]
+
+
+def _decimal(text: str) -> str:
+    if "." in text or "e" in text:
+        return text
+    return _WORDS.get(text) or f"{text}.0"
+
+
+def _strings(values: list[Any]) -> list[str]:
+    return [_quoted(value.decode("utf-8", "surrogateescape")) for value in values]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _base64(value: bytes, depth: int) -> str:
+    member = f'"b64": "{base64.b64encode(value).decode()}"'
+    return f"{{\n{_INDENT * depth}{member}\n{_INDENT * (depth - 1)}}}"

@@ -1,0 +1,1 @@
+"""Text analysis as TensorFlow string ops: the same graph in Transform, in training and in the served model."""

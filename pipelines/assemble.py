@@ -1,0 +1,105 @@
+"""Turn a family and its settings into a TFX pipeline; the same one runs on a laptop and on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.ingest.component import Ingest
+from google.protobuf import text_format
+from ml_metadata.proto import metadata_store_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.components import StatisticsGen
+from tfx.dsl.components.base import base_component
+from tfx.orchestration.pipeline import Pipeline
+
+from components.errors import InputError
+from components.evaluator import Evaluator
+from components.family import Family, FamilySettings
+from components.pusher import Pusher
+from components.trainer import trainer_node
+from components.transform import transform_node
+from components.validation import CuratedSchema, StrictExampleValidator
+
+
+def assemble(
+    family: Family,
+    settings: FamilySettings,
+    pipeline_root: str,
+    model_root: Path,
+    metadata: metadata_store_pb2.ConnectionConfig | None = None,
+    beam_args: Sequence[str] = (),
+) -> Pipeline:
+    """Return the pipeline `family.name`.
+
+    Args:
+        family: Which model.
+        settings: Validated settings; a setting reaches only the nodes that depend on it.
+        pipeline_root: Folder or URI for artifacts.
+        model_root: Where the pusher puts versions: `<serving root>/<family name>`.
+        metadata: ML Metadata connection; None when the runner brings its own.
+        beam_args: Options of the Beam runner for the data nodes.
+
+    Raises:
+        InputError: The schema file cannot be read or parsed.
+    """
+    return Pipeline(
+        pipeline_name=family.name,
+        pipeline_root=pipeline_root,
+        components=_nodes(family, settings, model_root),
+        enable_cache=True,
+        metadata_connection_config=metadata,
+        beam_pipeline_args=list(beam_args),
+    )
+
+
+def _nodes(family: Family, settings: FamilySettings, model_root: Path) -> list[base_component.BaseComponent]:
+    ingest = Ingest(family, settings.data)
+    examples = ingest.outputs["examples"]
+    statistics = StatisticsGen(examples=examples)
+    schema = CuratedSchema(_schema_text(family, settings)).with_id("Schema")
+    validator = StrictExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    ).with_id("ExampleValidator")
+    transform = transform_node(family, settings, examples, schema.outputs["schema"])
+    transform.add_upstream_node(validator)
+    transformed = transform.outputs["transformed_examples"]
+    graph = transform.outputs["transform_graph"]
+    trainer = trainer_node(family, settings, transformed, graph)
+    evaluator = Evaluator(
+        family,
+        settings,
+        model_root,
+        examples=examples,
+        transformed=transformed,
+        transform_graph=graph,
+        model=trainer.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+    )
+    pusher = Pusher(
+        family,
+        model_root,
+        model=trainer.outputs["model"],
+        blessing=evaluator.outputs["blessing"],
+        evaluation=evaluator.outputs["evaluation"],
+    )
+    return [ingest, statistics, schema, validator, transform, trainer, evaluator, pusher]
+
+
+def _schema_text(family: Family, settings: FamilySettings) -> str:
+    given = settings.validation.schema_file
+    path = Path(given) if given else family.folder / "schema.pbtxt"
+    try:
+        text = path.read_text(encoding="utf-8")
+        text_format.Parse(text, schema_pb2.Schema())
+    except OSError as error:
+        raise InputError(
+            f"Cannot read the schema: {error.strerror}.",
+            source=str(path),
+            cure="Check validation.schema_file.",
+        ) from None
+    except text_format.ParseError as error:
+        raise InputError(
+            f"This is not a schema: {error}.", source=str(path), line=error.GetLine(), cure="Mend this line."
+        ) from None
+    return text

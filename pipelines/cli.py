@@ -1,0 +1,139 @@
+"""`lodestar`: parsing only; each verb lives in `pipelines/verbs/` and is imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+EPILOG = """\
+exit codes: 0 done, 1 the work failed, 2 bad input or settings, 3 still running
+
+examples:
+  lodestar list
+  lodestar run matrix-factorization
+  lodestar run text-search --set train.encoder=bm25
+  lodestar serve
+  lodestar query text-search "does vitamin D prevent infections"
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = _parse(argv)
+    try:
+        return int(import_module(f"pipelines.verbs.{arguments.verb}").run(arguments))
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        return _report(error)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    top = parser()
+    arguments, rest = top.parse_known_args(argv)
+    # What a query takes is the family's business: `query` parses the rest itself.
+    if rest and arguments.verb != "query":
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
+    return arguments
+
+
+def _report(error: Exception) -> int:
+    # Imported here: `--help` must not wait for it.
+    from components.errors import LodestarError
+
+    if not isinstance(error, LodestarError):
+        raise error
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    top = argparse.ArgumentParser(
+        prog="lodestar",
+        description="ML pipelines for search and recommendation, from raw data to a served model.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for add in (_list, _run, _data, _serve, _query, _board, _doctor):
+        add(verbs)
+    return top
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str
+) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=text, description=text)
+    verb.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="how to print the result"
+    )
+    return verb
+
+
+def _list(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _verb(verbs, "list", "List the model families, what they are for and the version that is live.")
+
+
+def _run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = _verb(
+        verbs, "run", "Run a family's pipeline here: ingest, validate, transform, train, evaluate, push."
+    )
+    verb.add_argument("family", metavar="FAMILY", help="a name from `lodestar list`")
+    verb.add_argument(
+        "--data", metavar="SOURCE", help="a folder or file, or a name from `lodestar data list`"
+    )
+    verb.add_argument("--config", type=Path, metavar="FILE", help="YAML with the settings that differ")
+    verb.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. train.epochs=3; repeatable"
+    )
+    verb.add_argument("--show-settings", action="store_true", help="print the settings and end")
+
+
+def _data(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = _verb(verbs, "data", "List, fetch and verify public data sets.")
+    actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="what can be fetched, with licence and size")
+    for name, text in (("fetch", "download and verify"), ("verify", "check the files against their sha256")):
+        actions.add_parser(name, help=text).add_argument("name", metavar="NAME")
+
+
+def _serve(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = _verb(verbs, "serve", "Serve the newest pushed version of every family, and follow new ones.")
+    verb.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    verb.add_argument("--rest-port", type=int, default=8501, help="REST port (default: %(default)s)")
+    verb.add_argument("--grpc-port", type=int, default=8500, help="gRPC port (default: %(default)s)")
+    verb.add_argument("--poll-seconds", type=float, default=1.0, help="how often to look for versions")
+
+
+def _query(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = _verb(verbs, "query", "Ask the served model, and print a ranked table.")
+    verb.epilog = (
+        "The family adds its own options: text-search takes words, matrix-factorization takes --user ID."
+    )
+    verb.add_argument("family", metavar="FAMILY")
+    verb.add_argument("words", nargs="*", metavar="WORD", help="the query, for search families")
+    verb.add_argument("-k", "--top", type=int, default=10, help="rows to print (default: %(default)s)")
+    verb.add_argument("--server", default="http://127.0.0.1:8501", help="REST address (default: %(default)s)")
+
+
+def _board(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    verb = _verb(verbs, "board", "Start TensorBoard on the runs: scalars, graph and embedding projector.")
+    verb.add_argument("family", nargs="?", metavar="FAMILY", help="only this family's runs")
+    verb.add_argument("--port", type=int, default=6006, help="port (default: %(default)s)")
+
+
+def _doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _verb(verbs, "doctor", "Check this machine, and say how to mend what is missing.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""`lodestar board`."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from components.errors import InputError
+from components.family import find_family
+from pipelines.home import Home
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start TensorBoard on the runs of one family or of all; ends with Ctrl-C."""
+    home = Home.find()
+    family = find_family(arguments.family).name if arguments.family else ""
+    folder = home.pipeline_root(family) if family else home.root / "pipelines"
+    if not any(folder.rglob("events.out.tfevents.*")):
+        raise InputError(
+            "There is no run to show.",
+            source=str(folder),
+            cure=f"Type `lodestar run {family or 'FAMILY'}` first.",
+        )
+    print(f"TensorBoard: http://127.0.0.1:{arguments.port} (Ctrl-C ends it)", flush=True)
+    options = ["--logdir", str(folder), "--port", str(arguments.port), "--host", "127.0.0.1"]
+    return subprocess.run([sys.executable, "-m", "tensorboard.main", *options], check=False).returncode  # noqa: S603

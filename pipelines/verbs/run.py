@@ -1,0 +1,106 @@
+"""`lodestar run`."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.family import Family, FamilySettings, find_family
+from pipelines.home import Home
+from pipelines.quiet import noise_to
+from pipelines.settings import load_settings
+from pipelines.terminal import NodeLines, print_json
+
+if TYPE_CHECKING:
+    from pipelines.local import NodeReport
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a family's pipeline on this machine; print a line per node and what came of it."""
+    family = find_family(arguments.family)
+    home = Home.find()
+    overrides = [*arguments.set, *([f"data.source={arguments.data}"] if arguments.data else [])]
+    settings = load_settings(family, arguments.config, overrides)
+    if arguments.show_settings:
+        print_json(settings.model_dump(mode="json"))
+        return 0
+    settings = _with_data(family, settings, home)
+    run_id = _run_id(family)
+    log = home.logs / f"{run_id}.log"
+    reports = _run(family, settings, home, run_id, log, quiet=arguments.output == "json")
+    result = _result(reports, run_id, log)
+    if arguments.output == "json":
+        print_json(result)
+    else:
+        _print_result(result)
+    return 0
+
+
+def _run_id(family: Family) -> str:
+    return f"{family.name}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _with_data(family: Family, settings: FamilySettings, home: Home) -> FamilySettings:
+    from components.datasets.resolve import resolve
+
+    source = resolve(settings.data.source, home.data, family.folder / "sample")
+    data = settings.data.model_copy(update={"source": str(source)})
+    return settings.model_copy(update={"data": data})
+
+
+def _run(
+    family: Family, settings: FamilySettings, home: Home, run_id: str, log: Path, quiet: bool
+) -> list[NodeReport]:
+    reports: list[NodeReport] = []
+    with noise_to(log) as terminal:
+        lines = NodeLines(terminal)
+        if not quiet:
+            lines.say(f"{family.name}: run {run_id}, log {log}")
+
+        def observe(report: NodeReport) -> None:
+            if report.state != "running":
+                reports.append(report)
+            if not quiet:
+                lines.show(report)
+
+        # TFX takes ten seconds and more to import.
+        with lines.busy("loading TFX"):
+            from pipelines.assemble import assemble
+            from pipelines.local import NodeFailed, run_locally, sqlite_metadata
+        pipeline = assemble(
+            family,
+            settings,
+            str(home.pipeline_root(family.name)),
+            home.serving / family.name,
+            sqlite_metadata(home.metadata),
+        )
+        try:
+            run_locally(pipeline, run_id, observe)
+        except NodeFailed as error:
+            error.source = str(log)
+            raise
+    return reports
+
+
+def _result(reports: list[NodeReport], run_id: str, log: Path) -> dict[str, Any]:
+    by_name = {report.node: report for report in reports}
+    return {
+        "run_id": run_id,
+        "log": str(log),
+        "nodes": [
+            {"node": r.node, "state": r.state, "seconds": round(r.seconds, 2), "made": r.made}
+            for r in reports
+        ],
+        "report": str(Path(by_name["Evaluator"].outputs["evaluation"]) / "report.html"),
+        "metrics": str(Path(by_name["Evaluator"].outputs["evaluation"]) / "metrics.json"),
+        "pushed": by_name["Pusher"].made,
+    }
+
+
+def _print_result(result: Mapping[str, Any]) -> None:
+    print(f"report  {result['report']}")
+    print("next    lodestar serve, then lodestar query")

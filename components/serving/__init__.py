@@ -1,5 +1,5 @@
 """A model server with TensorFlow Serving's REST and gRPC APIs, and a small client for them.
 
-`server` puts the parts together: `source` finds versions on disk, `manager` loads and unloads them, `servable`
-runs one loaded version, `rest_api` and `grpc_api` answer requests. `client` needs no TensorFlow.
+`server` puts the parts together: `source` finds versions on disk, `manager` loads and unloads them,
+`servable` runs one loaded version, `rest_api` and `grpc_api` answer requests. `client` needs no TensorFlow.
 """

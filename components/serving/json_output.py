@@ -1,8 +1,8 @@
 """Arrays -> JSON of a predict response, in TensorFlow Serving's number format and layout.
 
 Numbers keep six digits when that is exact and enough digits to read back the same value otherwise; a float
-always shows that it is one (`999999.0`, `9e+06`). NaN and infinities are bare words, which strict JSON parsers
-refuse. Strings are text; outputs whose names end in `_bytes` are base64.
+always shows that it is one (`999999.0`, `9e+06`). NaN and infinities are bare words, which strict JSON
+parsers refuse. Strings are text; outputs whose names end in `_bytes` are base64.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def _document(key: str, value: str) -> str:
 def _row_texts(name: str, array: Array, depth: int) -> list[str]:
     """Return one line of JSON per row; `depth` is the nesting of the row's own content."""
     texts = _tokens(name, array, depth + max(array.ndim - 1, 0))
-    for size in reversed(array.shape[1:]):
-        count = len(texts) // size if size else int(np.prod(array.shape[: array.ndim - 1]))
+    for axis in range(array.ndim - 1, 0, -1):
+        size, count = array.shape[axis], int(np.prod(array.shape[:axis]))
         texts = [f"[{', '.join(texts[i * size : (i + 1) * size])}]" for i in range(count)]
     return texts
 

@@ -45,7 +45,7 @@ def parse(body: bytes) -> dict[str, Any]:
     return document
 
 
-def echo(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def echo(value: Any) -> str:
     """Return `value` as indented JSON for an error message, cut at `MAX_ECHO` characters."""
     parts: list[str] = []
     length = 0
@@ -58,11 +58,11 @@ def echo(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return "".join(parts)
 
 
-def _chunks(value: Any) -> Iterable[str]:  # noqa: ANN401 - any JSON value
+def _chunks(value: Any) -> Iterable[str]:
     return json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value)
 
 
-def _decode(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+def _decode(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
 """JSON of a predict request -> one array per input, by TensorFlow Serving's rules and with its messages.
 
-A request is in row format (`instances`: one element per row of the batch) or in columnar format (`inputs`: one
-nested list per input). Types follow the signature and nothing is rounded silently: an int tensor takes no
+A request is in row format (`instances`: one element per row of the batch) or in columnar format (`inputs`:
+one nested list per input). Types follow the signature and nothing is rounded silently: an int tensor takes no
 `1.0`, a float tensor takes `1`.
 """
 
@@ -22,7 +22,7 @@ from .json_parse import echo
 Format = Literal["row", "columnar"]
 Array = npt.NDArray[Any]
 
-NUMPY: Mapping[str, type[np.generic]] = {
+NUMPY: Mapping[str, Any] = {
     "float": np.float32,
     "double": np.float64,
     "int8": np.int8,
@@ -35,7 +35,20 @@ NUMPY: Mapping[str, type[np.generic]] = {
     "bool": np.bool_,
     "string": np.object_,
 }
-_TYPE_NAMES = {dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
+_ACCEPTED: Mapping[str, set[type]] = {
+    "float": {int, float},
+    "double": {int, float},
+    "string": {str},
+    "bool": {bool},
+}
+_TYPE_NAMES = {
+    dict: "Object",
+    list: "Array",
+    str: "String",
+    int: "Number",
+    float: "Number",
+    type(None): "Null",
+}
 _MAX_RANK = 32
 
 
@@ -93,8 +106,8 @@ def _rows(document: Mapping[str, Any], dtypes: Mapping[str, str]) -> dict[str, A
         raise _format_error(document, "No values in 'instances' array")
     if not isinstance(rows[0], dict) and len(dtypes) > 1:
         raise invalid(
-            "instances is a plain list, but expecting list of objects as multiple input tensors required as per"
-            " tensorinfo_map"
+            "instances is a plain list, but expecting list of objects as multiple input tensors required"
+            " as per tensorinfo_map"
         )
     return _object_rows(rows, dtypes) if _is_object(rows[0]) else _plain_rows(rows, dtypes)
 
@@ -127,21 +140,20 @@ def _object_rows(rows: list[Any], dtypes: Mapping[str, str]) -> dict[str, Array]
             raise invalid(f"Expecting object but got list at item {index} of input list")
         for name, value in row.items():
             try:
+                if name not in dtypes:
+                    raise invalid(f"JSON object: does not have named input: {name}")
                 columns[name].append(_same_shape(_array(value, dtypes[name]), columns[name]))
-            except KeyError as error:
-                unknown = invalid(f"JSON object: does not have named input: {name}")
-                raise _in_element(f"{index} key: {name} of 'instances' list. Error: ", unknown) from error
             except ServingError as error:
                 raise _in_element(f"{index} key: {name} of 'instances' list. Error: ", error) from error
         if row.keys() != dtypes.keys():
             raise invalid(
-                f"Failed to process element: {index} of 'instances' list. JSON object: {echo(row)} keys must be"
-                f" equal to: {','.join(columns)}"
+                f"Failed to process element: {index} of 'instances' list. JSON object: {echo(row)} keys must"
+                f" be equal to: {','.join(columns)}"
             )
     return {name: np.stack(arrays) for name, arrays in columns.items()}
 
 
-def _columns(value: Any, dtypes: Mapping[str, str]) -> dict[str, Array]:  # noqa: ANN401 - any JSON value
+def _columns(value: Any, dtypes: Mapping[str, str]) -> dict[str, Array]:
     if _is_object(value):
         missing = [name for name in sorted(dtypes) if name not in value]
         if missing:
@@ -164,7 +176,7 @@ def _same_shape(array: Array, others: list[Array]) -> Array:
     return array
 
 
-def _array(value: Any, dtype: str) -> Array:  # noqa: ANN401 - any JSON value
+def _array(value: Any, dtype: str) -> Array:
     shape = _dense_shape(value)
     if len(shape) > _MAX_RANK:
         raise invalid(f"Encountered list at unexpected level: {len(shape) - 1} expected < {_MAX_RANK}")
@@ -173,7 +185,7 @@ def _array(value: Any, dtype: str) -> Array:  # noqa: ANN401 - any JSON value
     return _pack(leaves, dtype).reshape(shape)
 
 
-def _dense_shape(value: Any) -> list[int]:  # noqa: ANN401 - any JSON value
+def _dense_shape(value: Any) -> list[int]:
     shape = []
     while isinstance(value, list):
         shape.append(len(value))
@@ -182,7 +194,7 @@ def _dense_shape(value: Any) -> list[int]:  # noqa: ANN401 - any JSON value
 
 
 def _collect(
-    value: Any,  # noqa: ANN401 - any JSON value
+    value: Any,
     shape: list[int],
     level: int,
     dtype: str,
@@ -193,8 +205,8 @@ def _collect(
     if not isinstance(value, list):
         if level != rank:
             raise invalid(
-                f"JSON Value: {echo(value)} found at incorrect level: {level + 1} in the JSON DOM. Expected at"
-                f" level: {rank}"
+                f"JSON Value: {echo(value)} found at incorrect level: {level + 1} in the JSON DOM."
+                f" Expected at level: {rank}"
             )
         leaves.append(_leaf(value, dtype))
         return
@@ -202,7 +214,8 @@ def _collect(
         raise invalid(f"Encountered list at unexpected level: {level} expected < {rank}")
     if len(value) != shape[level]:
         raise invalid(
-            f"Encountered list at unexpected size: {len(value)} at level: {level} expected size: {shape[level]}"
+            f"Encountered list at unexpected size: {len(value)} at level: {level}"
+            f" expected size: {shape[level]}"
         )
     if level == rank - 1 and _all_plain(value, dtype):
         leaves.extend(value)
@@ -216,12 +229,10 @@ def _all_plain(values: list[Any], dtype: str) -> bool:
 
 
 def _accepted(dtype: str) -> set[type]:
-    if dtype in ("float", "double"):
-        return {int, float}
-    return {"string": {str}, "bool": {bool}}.get(dtype, {int})
+    return _ACCEPTED.get(dtype, {int})
 
 
-def _leaf(value: Any, dtype: str) -> Any:  # noqa: ANN401 - any JSON value
+def _leaf(value: Any, dtype: str) -> Any:
     if isinstance(value, dict):
         if dtype == "string":
             return _decoded(value)
@@ -275,7 +286,7 @@ def _packed_strings(leaves: list[Any]) -> Array:
     return packed
 
 
-def _is_object(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+def _is_object(value: Any) -> bool:
     return isinstance(value, dict) and not _is_base64(value)
 
 
@@ -283,13 +294,8 @@ def _is_base64(value: dict[str, Any]) -> bool:
     return len(value) == 1 and isinstance(value.get("b64"), str)
 
 
-def _type_error(value: Any, dtype: str) -> ServingError:  # noqa: ANN401 - any JSON value
-    kind = (
-        {True: "True", False: "False", None: "Null"}[value]
-        if value is None or isinstance(value, bool)
-        else ""
-    )
-    name = kind or _TYPE_NAMES[type(value)]
+def _type_error(value: Any, dtype: str) -> ServingError:
+    name = {True: "True", False: "False"}[value] if isinstance(value, bool) else _TYPE_NAMES[type(value)]
     return invalid(f"JSON Value: {echo(value)} Type: {name} is not of expected type: {dtype}")
 
 

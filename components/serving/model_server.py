@@ -1,0 +1,112 @@
+"""The running server: a source, a manager and both APIs in one process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from time import monotonic, sleep
+
+import tensorflow as tf
+import uvicorn
+
+from components import artifact
+
+from . import grpc_api, servable
+from .manager import Manager
+from .ports import authority, refused
+from .rest_api import RestApi
+from .source import Source
+from .status import Event
+
+_MAX_CONNECTIONS = 1000
+_START_SECONDS = 10.0
+
+
+class ModelServer:
+    """Serve every model under a folder; start once, stop once.
+
+    Args:
+        root: The serving root.
+        poll_seconds: Pause between two looks at it.
+        on_event: Gets one event for each thing that happens; called from several threads.
+    """
+
+    def __init__(self, root: Path, poll_seconds: float, on_event: Callable[[Event], None]) -> None:
+        tf.get_logger().setLevel("ERROR")
+        self._root = root
+        self._on_event = on_event
+        self._workers = [ThreadPoolExecutor(4 * (os.cpu_count() or 1)) for _ in range(2)]
+        self._manager = Manager(artifact.verify, servable.load, on_event)
+        self._source = Source(root, poll_seconds, self._manager.aspire)
+        self._grpc = grpc_api.make_server(self._manager, self._workers[1])
+        app = RestApi(self._manager, self._workers[0])
+        self._rest = uvicorn.Server(_rest_config(app))
+        self._rest_thread = threading.Thread(target=self._run_rest, name="serving-rest")
+        self._rest_socket: socket.socket | None = None
+
+    def start(self, rest_socket: socket.socket, host: str, grpc_port: int, grpc_flag: str) -> None:
+        """Load what is there, then open both APIs, then go on watching.
+
+        Args:
+            rest_socket: Bound, not listening; the server closes it.
+            host: Address for gRPC.
+            grpc_port: Port for gRPC; 0 takes any free one.
+            grpc_flag: The flag that an error about the port names.
+
+        Raises:
+            InputError: The gRPC port is taken.
+        """
+        self._rest_socket = rest_socket
+        try:
+            bound = self._grpc.add_insecure_port(authority(host, grpc_port))
+        except RuntimeError as error:
+            raise refused(host, grpc_port, grpc_flag, "the address is in use") from error
+        self._load_what_is_there()
+        self._grpc.start()
+        self._rest_thread.start()
+        self._await_rest()
+        self._source.start()
+        rest_port = rest_socket.getsockname()[1]
+        where = f"REST http://{authority(host, rest_port)} gRPC {authority(host, bound)}"
+        self._on_event(Event("listening", detail=where))
+
+    def stop(self, grace_seconds: float) -> None:
+        """Take no new requests, finish those under way (at most `grace_seconds` each step), free the models."""
+        self._source.stop()
+        self._rest.config.timeout_graceful_shutdown = int(grace_seconds)
+        self._rest.should_exit = True
+        self._grpc.stop(grace_seconds).wait()
+        self._rest_thread.join()
+        self._manager.close(grace_seconds)
+        for workers in self._workers:
+            workers.shutdown(wait=False, cancel_futures=True)
+
+    def _load_what_is_there(self) -> None:
+        self._source.poll()
+        # Requests must not meet a server that is about to have the model they ask for.
+        wait(self._manager.pending())
+        if not self._manager.models():
+            self._on_event(Event("waiting", detail=f"for a first model under {self._root}"))
+
+    def _run_rest(self) -> None:
+        self._rest.run(sockets=[self._rest_socket] if self._rest_socket else None)
+
+    def _await_rest(self) -> None:
+        deadline = monotonic() + _START_SECONDS
+        while not self._rest.started and self._rest_thread.is_alive() and monotonic() < deadline:
+            sleep(0.005)
+
+
+def _rest_config(app: RestApi) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+    )

@@ -1,0 +1,178 @@
+"""One loaded SavedModel: run a signature on arrays.
+
+Runs the graph in a session of its own, as TensorFlow Serving does: variables and tables are not shared with
+any other version and are freed with it, and outputs that nobody asked for are not computed.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from .errors import Code, ServingError, invalid
+from .json_tensor import Array
+
+DEFAULT_SIGNATURE = "serving_default"
+_NAMES = {"float32": "float", "float64": "double", "float16": "half"}
+
+
+def dtype_name(dtype: int) -> str:
+    """Return TensorFlow Serving's word for a type, e.g. `float` for `tf.float32`."""
+    name: str = tf.dtypes.as_dtype(dtype).name
+    return _NAMES.get(name, name)
+
+
+def load(path: Path) -> Servable:
+    """Load a SavedModel and run each of its signatures once.
+
+    Raises:
+        Exception: Whatever TensorFlow makes of a folder that is no good SavedModel.
+    """
+    servable = Servable(path)
+    servable.warm_up()
+    return servable
+
+
+class Servable:
+    """A loaded version; every method may be called from many threads at once.
+
+    Args:
+        path: Folder of a SavedModel with the `serve` tag.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=self._graph)
+        with self._graph.as_default():
+            meta = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(path))
+        self.signatures: dict[str, Any] = dict(meta.signature_def)
+        self._tensors = {
+            info.name: self._graph.get_tensor_by_name(info.name)
+            for signature in self.signatures.values()
+            for info in (*signature.inputs.values(), *signature.outputs.values())
+            if info.name and ":" in info.name
+        }
+
+    def input_dtypes(self, signature_name: str) -> dict[str, str]:
+        """Return input name -> type name of a signature; an empty name means the default signature.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT: there is no such signature.
+        """
+        name = signature_name or DEFAULT_SIGNATURE
+        signature = self.signatures.get(name)
+        if signature is None:
+            raise invalid(f'Serving signature name: "{name}" not found in signature def')
+        if not signature.inputs:
+            raise invalid(f"Failed to get input map for signature: {signature_name or 'DEFAULT'}")
+        return {key: dtype_name(info.dtype) for key, info in signature.inputs.items()}
+
+    def predict(
+        self, signature_name: str, inputs: Mapping[str, Array], output_filter: Sequence[str] = ()
+    ) -> dict[str, Array]:
+        """Run a signature.
+
+        Args:
+            signature_name: Empty for the default signature.
+            inputs: Input name -> array; strings are object arrays of `bytes`.
+            output_filter: Names of the outputs to compute; empty for all.
+
+        Returns:
+            Output name -> array, strings as object arrays of `bytes`.
+
+        Raises:
+            ServingError: FAILED_PRECONDITION: no such signature. INVALID_ARGUMENT: names, types or shapes
+                that do not fit it. Otherwise whatever code the graph failed with.
+        """
+        name = signature_name or DEFAULT_SIGNATURE
+        signature = self.signatures.get(name)
+        if signature is None:
+            raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
+        _check_names(inputs, signature.inputs)
+        feeds = {}
+        for index, (key, info) in enumerate(sorted(signature.inputs.items())):
+            _check_dtype(inputs[key], info.dtype, index)
+            feeds[self._tensors[info.name]] = inputs[key]
+        names = _chosen(output_filter, signature.outputs)
+        return self._run({key: self._tensors[signature.outputs[key].name] for key in names}, feeds)
+
+    def warm_up(self) -> None:
+        """Run every signature once on one row of zeros, so that the first request is not the slow one.
+
+        A signature that refuses such a row is left cold.
+        """
+        for name, signature in self.signatures.items():
+            inputs = {key: _zeros(info) for key, info in signature.inputs.items()}
+            try:
+                self.predict(name, inputs)
+            except ServingError:
+                continue
+
+    def close(self) -> None:
+        """Free the model's memory; nothing may run any more."""
+        self._session.close()
+        del self._session, self._graph, self._tensors
+        # The graph's Python objects refer to each other; without this its memory stays for a long time.
+        gc.collect()
+
+    def _run(self, fetches: Mapping[str, tf.Tensor], feeds: Mapping[tf.Tensor, Array]) -> dict[str, Array]:
+        try:
+            results = self._session.run(fetches, feeds)
+        except tf.errors.OpError as error:
+            raise ServingError(Code(error.error_code), error.message) from error
+        except ValueError as error:
+            raise invalid(str(error)) from error
+        return {key: np.asarray(_objects(value)) for key, value in results.items()}
+
+
+def _objects(value: Any) -> Any:
+    # A scalar string comes back as plain bytes, which numpy would turn into a fixed-width type.
+    return np.array(value, dtype=np.object_) if isinstance(value, bytes) else value
+
+
+def _check_names(inputs: Mapping[str, Array], expected: Mapping[str, Any]) -> None:
+    if inputs.keys() == expected.keys():
+        return
+    sent, wanted = sorted(inputs), sorted(expected)
+    extra, missing = sorted(set(sent) - set(wanted)), sorted(set(wanted) - set(sent))
+    raise invalid(
+        f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{','.join(sent)}}})"
+        f" != len({{{','.join(wanted)}}}). Sent extra: {{{','.join(extra)}}}."
+        f" Missing but required: {{{','.join(missing)}}}."
+    )
+
+
+def _check_dtype(array: Array, expected: int, index: int) -> None:
+    wanted = tf.dtypes.as_dtype(expected)
+    if tf.dtypes.as_dtype(array.dtype) != wanted:
+        actual = dtype_name(tf.dtypes.as_dtype(array.dtype).as_datatype_enum)
+        raise invalid(f"Expects arg[{index}] to be {dtype_name(expected)} but {actual} is provided")
+
+
+def _chosen(output_filter: Sequence[str], outputs: Mapping[str, Any]) -> list[str]:
+    chosen: list[str] = []
+    for alias in output_filter:
+        if alias not in outputs:
+            raise invalid(
+                f"output tensor alias not found in signature: {alias} Outputs expected to be in the set"
+                f" {{{','.join(sorted(outputs))}}}."
+            )
+        if alias in chosen:
+            raise invalid(f"duplicate output tensor alias: {alias}")
+        chosen.append(alias)
+    return chosen or sorted(outputs)
+
+
+def _zeros(info: Any) -> Array:
+    dtype = tf.dtypes.as_dtype(info.dtype)
+    shape = [max(dim.size, 1) for dim in info.tensor_shape.dim] or (
+        [1] if info.tensor_shape.unknown_rank else []
+    )
+    if dtype == tf.string:
+        return np.full(shape, b"", dtype=np.object_)
+    return np.zeros(shape, dtype=dtype.as_numpy_dtype)

@@ -1,0 +1,135 @@
+"""The first node of every pipeline: raw files to an Examples artifact."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import posixpath
+from typing import Any
+
+import tensorflow as tf
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
+from tfx.dsl.components.base import base_driver as declared_driver
+from tfx.orchestration import metadata
+from tfx.orchestration.portable import base_driver, data_types
+from tfx.proto import example_gen_pb2
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.types import artifact_utils, component_spec, standard_artifacts
+
+from components.ingest.report import Report, WriteReport, read_report
+from components.ingest.storage import fingerprint
+from components.ingest.writer import WriteSplit
+
+_EXAMPLES = "examples"
+_FILE_FORMAT = "tfrecords_gzip"
+
+
+class IngestSpec(component_spec.ComponentSpec):
+    """Inputs, outputs and parameters of `Ingest`."""
+
+    INPUTS: dict[str, Any] = {}
+    OUTPUTS = {_EXAMPLES: component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+    PARAMETERS = {
+        "reader": component_spec.ExecutionParameter(type=str),
+        "data": component_spec.ExecutionParameter(type=str),
+    }
+
+
+# A component class accepts only drivers of the first kind, the launcher runs only those of the second.
+class IngestDriver(declared_driver.BaseDriver, base_driver.BaseDriver):
+    """Adds the fingerprint of the files to the node's parameters.
+
+    TFX re-uses a node's outputs when its parameters are the same: with the contents among them, unchanged
+    data is not read again and changed data is.
+    """
+
+    def __init__(self, metadata_handle: metadata.Metadata) -> None:
+        declared_driver.BaseDriver.__init__(self, metadata_handle)
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
+        """Return the execution's parameters with `fingerprint`.
+
+        Raises:
+            InputError: A file is not there.
+        """
+        properties = execution_info.exec_properties
+        data = _data(properties)
+        paths = _reader(properties).files(data)
+        output = driver_output_pb2.DriverOutput()
+        for name in ("reader", "data"):
+            output.exec_properties[name].string_value = properties[name]
+        output.exec_properties["fingerprint"].string_value = fingerprint(paths, data.source)
+        return output
+
+
+class IngestExecutor(base_beam_executor.BaseBeamExecutor):
+    """Runs the family's `read` and writes its splits."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Write the examples.
+
+        The artifact gets the properties `summary`, one line for people, and `split_counts`, JSON.
+
+        Raises:
+            InputError: Something is wrong with the data; nothing is published.
+        """
+        examples = artifact_utils.get_single_instance(output_dict[_EXAMPLES])
+        report, splits = self._run(examples.uri, exec_properties)
+        examples.split_names = artifact_utils.encode_split_names(splits)
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(examples, _FILE_FORMAT)
+        examples.set_string_custom_property("summary", report.summary())
+        examples.set_string_custom_property("split_counts", json.dumps(report.splits, sort_keys=True))
+
+    def _run(self, uri: str, exec_properties: dict[str, Any]) -> tuple[Report, list[str]]:
+        scratch = self._get_tmp_dir()
+        tf.io.gfile.makedirs(scratch)
+        path = posixpath.join(scratch, "report.json")
+        with self._make_beam_pipeline() as pipeline:
+            ingested = _reader(exec_properties).read(pipeline, _data(exec_properties))
+            for split, records in ingested.splits.items():
+                folder = posixpath.join(uri, f"Split-{split}")
+                _ = records | f"Write[{split}]" >> WriteSplit(folder, posixpath.join(scratch, "shards"))
+            _ = pipeline | "Report" >> WriteReport(ingested, path)
+        report = read_report(ingested, path)
+        report.check(ingested)
+        return report, sorted(ingested.splits)
+
+
+class Ingest(base_beam_component.BaseBeamComponent):
+    """Reads a family's raw data.
+
+    Args:
+        reader: Import path of the family's folder; its `ingest` module has `files(data)` and `read(pipeline,
+            data)`, and its `FAMILY.settings` the class of the `data` section.
+        data: JSON of the `data` section, its `source` a path or URL.
+
+    Outputs:
+        examples: Gzipped TFRecords of tf.train.Example, one folder per split.
+    """
+
+    SPEC_CLASS = IngestSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(IngestExecutor)
+    DRIVER_CLASS = IngestDriver
+
+    def __init__(self, reader: str, data: str) -> None:
+        examples = types.Channel(type=standard_artifacts.Examples)
+        super().__init__(spec=IngestSpec(reader=reader, data=data, examples=examples))
+
+
+def _reader(exec_properties: dict[str, Any]) -> Any:
+    return importlib.import_module(f"{exec_properties['reader']}.ingest")
+
+
+def _data(exec_properties: dict[str, Any]) -> Any:
+    settings = importlib.import_module(exec_properties["reader"]).FAMILY.settings
+    section: Any = settings.model_fields["data"].annotation
+    return section.model_validate_json(exec_properties["data"])

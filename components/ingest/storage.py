@@ -1,0 +1,77 @@
+"""Files by path or URL: folders, lines and fingerprints, through TensorFlow's file systems."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import posixpath
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import BinaryIO, cast
+
+import tensorflow as tf
+
+from components.errors import InputError
+
+_CHUNK = 1 << 20
+
+
+def list_names(folder: str) -> list[str]:
+    """Return the names in `folder`, sorted; folders end with a slash only where the store says so."""
+    return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+
+
+def is_folder(path: str) -> bool:
+    """Return whether `path` is a folder."""
+    return bool(tf.io.gfile.isdir(path))
+
+
+def exists(path: str) -> bool:
+    """Return whether there is anything at `path`."""
+    return bool(tf.io.gfile.exists(path))
+
+
+def open_binary(path: str) -> BinaryIO:
+    """Open `path` to read bytes; a name that ends in `.gz` is decompressed."""
+    raw = tf.io.gfile.GFile(path, "rb")
+    return cast(BinaryIO, gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw)
+
+
+def require(path: str, setting: str) -> str:
+    """Return `path` when it exists.
+
+    Raises:
+        InputError: It does not; the cure names the nearest names beside it and `setting`.
+    """
+    if exists(path):
+        return path
+    folder, name = posixpath.split(path.rstrip("/"))
+    beside = list_names(folder or ".") if is_folder(folder or ".") else []
+    near = get_close_matches(name, beside, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(f'`{posixpath.join(folder, n)}`' for n in near)}? " if near else ""
+    raise InputError(f"There is no `{path}`.", cure=f"{hint}Set `{setting}` to a file or folder that exists.")
+
+
+def fingerprint(paths: Sequence[str], base: str) -> str:
+    """Return the sha256 over names (relative to `base`) and contents of `paths`, as 64 hex digits.
+
+    Depends on neither times nor the order of `paths`.
+    """
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        name = path.removeprefix(base).lstrip("/")
+        total.update(f"{name}\0{_content_digest(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _content_digest(path: str) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _chunks(path: str) -> Iterator[bytes]:
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

@@ -1,0 +1,85 @@
+"""Fields of a row as ids, numbers, times and lists."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timezone
+
+_NO_GENRES = "(no genres listed)"
+
+
+class BadValue(Exception):
+    """Signal that a field cannot be what its column needs; never leaves the readers.
+
+    Args:
+        problem: With the offending value; ends with a period.
+        cure: What to do; ends with a period.
+    """
+
+    def __init__(self, problem: str, cure: str) -> None:
+        super().__init__(problem, cure)
+        self.problem = problem
+        self.cure = cure
+
+
+def identifier(text: str, name: str) -> str:
+    """Return `text`, the id in column `name`.
+
+    Raises:
+        BadValue: It is empty.
+    """
+    if not text:
+        raise BadValue(f"`{name}` is empty.", "Give every row an id, or remove the row.")
+    return text
+
+
+def number(text: str, name: str) -> float:
+    """Return the number in column `name`.
+
+    Raises:
+        BadValue: `text` is no number, or not a finite one.
+    """
+    try:
+        value = float(text.replace("_", "?"))
+    except ValueError:
+        raise BadValue(f"`{name}` is `{text}`, which is not a number.", "Write a number, e.g. 3.5.") from None
+    if not math.isfinite(value):
+        raise BadValue(
+            f"`{name}` is `{text}`, which is not finite.", "Write a finite number, or remove the row."
+        )
+    return value
+
+
+def rating(text: str, low: float, high: float) -> float:
+    """Return the rating in `text`, which must lie in [`low`, `high`].
+
+    Raises:
+        BadValue: It is no finite number or lies outside.
+    """
+    value = number(text, "rating")
+    if low <= value <= high:
+        return value
+    wider = f"[{min(low, value):g},{max(high, value):g}]"
+    raise BadValue(
+        f"Rating {value:g} is outside [{low:g}, {high:g}].",
+        f"Mend the row, or widen the range: `--set data.rating_range={wider}`.",
+    )
+
+
+def timestamp(text: str) -> int:
+    """Return seconds since 1970 UTC of a number of seconds or an ISO 8601 date; one without a zone is UTC.
+
+    Raises:
+        BadValue: `text` is neither.
+    """
+    try:
+        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return int(number(text, "timestamp"))
+    return int((when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp())
+
+
+def genres(text: str) -> list[str]:
+    """Return the genres in `text`, separated by the first of `|`, `;`, `,` that occurs in it."""
+    separator = next((mark for mark in "|;," if mark in text), "|")
+    return [part.strip() for part in text.split(separator) if part.strip() and part.strip() != _NO_GENRES]

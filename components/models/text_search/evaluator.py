@@ -1,0 +1,89 @@
+"""Ranking quality of a model on the queries of the split `eval`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.evaluation.scores import EvalData, Scores
+from components.metrics import ranking
+from components.text.analyzer import tokenize
+
+from . import TextSearchSettings
+from .collection import read_collection
+from .trainer import build
+from .transform import VOCABULARY
+
+# 16 queries over a million documents need 64 MB of scores.
+_BATCH = 16
+_BANDS = (("1-5", 5), ("6-10", 10), ("11+", np.inf))
+
+Search = Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
+
+
+def evaluate(model: Any, data: EvalData, settings: TextSearchSettings) -> Scores:
+    """Return the scores of a loaded SavedModel.
+
+    Args:
+        model: What `tf.saved_model.load` returns.
+        data: Where to read the queries from.
+        settings: The family's settings.
+
+    Returns:
+        `ndcg@10`, and `map`, `recall` and `mrr` down to the length of an answer (`map@100`); the means over all
+        judged queries, and the same for bands of query length in words.
+    """
+    return _scores(lambda query: model.signatures["serving_default"](query=query), data, settings.serve.top_k)
+
+
+def baseline(data: EvalData, settings: TextSearchSettings) -> Scores:
+    """Return the scores of cosine search with tf-idf vectors, one dimension per term."""
+    graph = tft.TFTransformOutput(data.transform_graph)
+    collection = read_collection(data.transformed, graph.vocabulary_size_by_name(VOCABULARY))
+    train = settings.train.model_copy(update={"encoder": "tfidf"})
+    model = build(settings.transform, train, settings.serve.top_k, collection, graph)
+    return _scores(model.search, data, settings.serve.top_k)
+
+
+def _scores(search: Search, data: EvalData, depth: int) -> Scores:
+    columns = data.raw.scalars("eval", id=tf.string, text=tf.string)
+    names = [name.decode() for name in columns["id"]]
+    answers = _answers(search, columns["text"])
+    run = {name: ranking.ranking(ids) for name, ids in zip(names, answers, strict=True)}
+    values = ranking.per_query(_qrels(names, data), run, depth)
+    return Scores(metrics=ranking.mean(values), slices=_slices(names, columns["text"], values))
+
+
+def _answers(search: Search, texts: np.ndarray) -> list[list[str]]:
+    found: list[list[str]] = []
+    for start in range(0, len(texts), _BATCH):
+        ids = search(tf.constant(texts[start : start + _BATCH], tf.string))["ids"].numpy()
+        found += [[name.decode() for name in row] for row in ids]
+    return found
+
+
+def _qrels(names: list[str], data: EvalData) -> dict[str, dict[str, int]]:
+    judged = data.raw.lists("eval", relevant_ids=tf.string, relevant_grades=tf.int64)
+    rows = zip(names, judged["relevant_ids"], judged["relevant_grades"], strict=True)
+    return {
+        name: {document.decode(): int(grade) for document, grade in zip(ids, grades, strict=True)}
+        for name, ids, grades in rows
+    }
+
+
+def _slices(
+    names: list[str], texts: np.ndarray, values: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    words = tokenize(tf.constant(texts, tf.string)).row_lengths().numpy()
+    found, shortest = {}, 0.0
+    for label, longest in _BANDS:
+        inside = [name for name, count in zip(names, words, strict=True) if shortest < count <= longest]
+        shortest = longest
+        if inside:
+            part = {metric: {name: column[name] for name in inside} for metric, column in values.items()}
+            found[f"query length in words: {label}"] = {"count": float(len(inside)), **ranking.mean(part)}
+    return found

@@ -1,0 +1,7 @@
+"""Read a text collection in BEIR form."""
+
+from __future__ import annotations
+
+from components.ingest.beir import files, read
+
+__all__ = ["files", "read"]

@@ -1,0 +1,258 @@
+"""The model: scorers over a fixed set of documents, and the module that the server loads.
+
+b: batch of queries, n: documents, v: vocabulary, d: size of an embedding, p: postings, m: distinct (query, term)
+pairs in a batch. Scoring a batch takes 4 * b * n bytes for each scorer, whatever the vocabulary's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from components.retrieval.top_k import top_k
+from components.text.analyzer import Analyzer
+
+# Reciprocal rank fusion: Cormack, Clarke and Buettcher, SIGIR 2009, use 60; deeper ranks hardly count.
+_RRF_K = 60.0
+_RRF_DEPTH = 1000
+
+
+class Bag(NamedTuple):
+    """The terms of a batch of queries.
+
+    Attributes:
+        rows: Row of the query that each pair belongs to, int64 `[m]`.
+        terms: Term id of each pair, int64 `[m]`.
+        counts: How often the query has the term, float32 `[m]`.
+        batch: Number of queries, int64 scalar.
+    """
+
+    rows: tf.Tensor
+    terms: tf.Tensor
+    counts: tf.Tensor
+    batch: tf.Tensor
+
+
+def bag_of(terms: tf.RaggedTensor, vocabulary_size: int) -> Bag:
+    """Count term ids `[b, (terms)]`, int64; ids below 0 stand for unknown terms and are left out."""
+    terms = tf.ragged.boolean_mask(terms, terms >= 0)
+    codes = terms.value_rowids() * vocabulary_size + terms.flat_values
+    codes, _, counts = tf.unique_with_counts(codes)
+    return Bag(
+        codes // vocabulary_size, codes % vocabulary_size, tf.cast(counts, tf.float32), terms.nrows(tf.int64)
+    )
+
+
+class Scorer(Protocol):
+    """Score every document for a batch of queries; a document scored 0 or less is no answer."""
+
+    def scores(self, bag: Bag) -> tf.Tensor:
+        """Return float32 `[b, n]`."""
+
+    def embed(self, bag: Bag) -> tf.Tensor:
+        """Return the embedding of each query, float32 `[b, d]`."""
+
+
+class TermScorer(tf.Module):
+    """Sum the weights of the terms that a query and a document share, through postings.
+
+    Args:
+        offsets: Where the postings of each term start, int64 `[v + 1]`.
+        documents: Document of each posting, int32 `[p]`.
+        weights: Weight of the term in that document, float32 `[p]`.
+        term_weights: Weight of each term in a query, float32 `[v]`.
+        count: Number of documents.
+        cosine: Damp a query's term counts to `1 + log(count)` and scale its vector to length 1; otherwise
+            counts multiply the term weights.
+    """
+
+    def __init__(
+        self,
+        offsets: np.ndarray,
+        documents: np.ndarray,
+        weights: np.ndarray,
+        term_weights: np.ndarray,
+        count: int,
+        cosine: bool,
+    ) -> None:
+        super().__init__()
+        self.offsets = _state(offsets, tf.int64)
+        self.documents = _state(documents, tf.int32)
+        self.weights = _state(weights, tf.float32)
+        self.term_weights = _state(term_weights, tf.float32)
+        self.count = count
+        self.cosine = cosine
+
+    def scores(self, bag: Bag) -> tf.Tensor:
+        """Return float32 `[b, n]`; 0 where no term is shared."""
+        starts = tf.gather(self.offsets, bag.terms)
+        postings = tf.ragged.range(starts, tf.gather(self.offsets, bag.terms + 1))
+        pair = postings.value_rowids()
+        products = tf.gather(self.weights, postings.flat_values) * tf.gather(self._query_weights(bag), pair)
+        documents = tf.cast(tf.gather(self.documents, postings.flat_values), tf.int64)
+        cells = tf.gather(bag.rows, pair) * self.count + documents
+        total = tf.math.unsorted_segment_sum(products, cells, bag.batch * self.count)
+        return tf.reshape(total, [-1, self.count])
+
+    def embed(self, bag: Bag) -> tf.Tensor:
+        """Return the query's weight for every term of the vocabulary, float32 `[b, v]`."""
+        shape = tf.stack([bag.batch, self.term_weights.shape[0]])
+        return tf.scatter_nd(tf.stack([bag.rows, bag.terms], axis=1), self._query_weights(bag), shape)
+
+    def _query_weights(self, bag: Bag) -> tf.Tensor:
+        weights = tf.gather(self.term_weights, bag.terms)
+        if not self.cosine:
+            return weights * bag.counts
+        weights *= 1.0 + tf.math.log(bag.counts)
+        length = tf.sqrt(tf.math.unsorted_segment_sum(tf.square(weights), bag.rows, bag.batch))
+        return tf.math.divide_no_nan(weights, tf.gather(length, bag.rows))
+
+
+class VectorScorer(tf.Module):
+    """Compare embeddings by their cosine; a query's embedding is the sum of its terms' vectors, of length 1.
+
+    Args:
+        term_vectors: float32 `[v, d]`, the weight of each term multiplied in.
+        document_vectors: float32 `[n, d]`, each of length 1 or 0.
+        damped: A repeated term counts `1 + log(count)` times instead of `count` times.
+    """
+
+    def __init__(self, term_vectors: np.ndarray, document_vectors: np.ndarray, damped: bool) -> None:
+        super().__init__()
+        self.term_vectors = _state(term_vectors, tf.float32)
+        self.document_vectors = _state(document_vectors, tf.float32)
+        self.damped = damped
+
+    def scores(self, bag: Bag) -> tf.Tensor:
+        """Return the cosine with every document, float32 `[b, n]`; 0 for a query without known terms."""
+        return tf.matmul(self.embed(bag), self.document_vectors, transpose_b=True)
+
+    def embed(self, bag: Bag) -> tf.Tensor:
+        """Return float32 `[b, d]`, each of length 1, or 0 for a query without known terms."""
+        counts = 1.0 + tf.math.log(bag.counts) if self.damped else bag.counts
+        vectors = tf.gather(self.term_vectors, bag.terms) * counts[:, tf.newaxis]
+        return tf.math.l2_normalize(tf.math.unsorted_segment_sum(vectors, bag.rows, bag.batch), axis=1)
+
+
+class FusedScorer(tf.Module):
+    """Add up what several scorers say, each brought to a common scale first.
+
+    Args:
+        scorers: Two or more.
+        method: `score`: each query's scores are stretched to 0..1; `rrf`: a document counts 1 / (60 + rank)
+            where the scorer gives it more than 0.
+        weights: One for each scorer.
+        embedder: Index of the scorer whose embeddings `embed` returns.
+    """
+
+    def __init__(
+        self, scorers: Sequence[TermScorer | VectorScorer], method: str, weights: Sequence[float], embedder: int
+    ) -> None:
+        super().__init__()
+        self.scorers = list(scorers)
+        self.weights = _state(np.asarray(weights), tf.float32)
+        self.method = method
+        self.embedder = embedder
+
+    def parts(self, bag: Bag) -> list[tf.Tensor]:
+        """Return the scaled scores of each scorer, a list of float32 `[b, n]`."""
+        scale = reciprocal_ranks if self.method == "rrf" else min_max
+        return [scale(scorer.scores(bag)) for scorer in self.scorers]
+
+    def scores(self, bag: Bag) -> tf.Tensor:
+        """Return the weighted sum, float32 `[b, n]`."""
+        return tf.add_n([self.weights[i] * part for i, part in enumerate(self.parts(bag))])
+
+    def embed(self, bag: Bag) -> tf.Tensor:
+        """Return the embedding by the one scorer chosen for it, float32 `[b, d]`."""
+        return self.scorers[self.embedder].embed(bag)
+
+
+def min_max(scores: tf.Tensor) -> tf.Tensor:
+    """Stretch each row of `[b, n]` to 0..1; a row of equal scores becomes 0."""
+    low = tf.reduce_min(scores, axis=1, keepdims=True)
+    return tf.math.divide_no_nan(scores - low, tf.reduce_max(scores, axis=1, keepdims=True) - low)
+
+
+def reciprocal_ranks(scores: tf.Tensor) -> tf.Tensor:
+    """Replace the 1,000 highest scores above 0 in each row of `[b, n]` by 1 / (60 + rank), the others by 0."""
+    size = tf.shape(scores, out_type=tf.int64)
+    values, documents = tf.math.top_k(scores, min(_RRF_DEPTH, scores.shape[1]))
+    share = 1.0 / (_RRF_K + tf.range(1.0, values.shape[1] + 1.0))
+    share = tf.where(values > 0.0, share, 0.0)
+    cells = tf.range(size[0])[:, tf.newaxis] * size[1] + tf.cast(documents, tf.int64)
+    return tf.reshape(tf.math.unsorted_segment_sum(share, cells, size[0] * size[1]), size)
+
+
+class SearchModel(tf.Module):
+    """Answer plain query strings; everything it needs is a variable, a table or an asset of the SavedModel.
+
+    Args:
+        analyzer: Text to terms, the same as in Transform.
+        vocabulary: File with one term a line; the line number is the term's id.
+        scorer: Ranks the documents.
+        ids: Ids of the documents, bytes `[n]`, without duplicates.
+        titles: Titles of the documents, bytes `[n]`.
+        k: Length of an answer; the number of documents when that is less.
+    """
+
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        vocabulary: str,
+        scorer: TermScorer | VectorScorer | FusedScorer,
+        ids: np.ndarray,
+        titles: np.ndarray,
+        k: int,
+    ) -> None:
+        super().__init__()
+        self.analyzer = analyzer
+        lines = tf.lookup.TextFileInitializer(
+            vocabulary, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+        )
+        self.vocabulary = tf.lookup.StaticHashTable(lines, default_value=-1)
+        self.vocabulary_size = int(self.vocabulary.size())
+        self.scorer = scorer
+        self.ids = _state(ids, tf.string)
+        self.document_titles = _state(titles, tf.string)
+        self.rows = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, default_value=-1)
+        self.rows.insert(self.ids, tf.range(len(ids), dtype=tf.int64))
+        self.k = min(k, len(ids))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="query")])
+    def search(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the best documents for each query, best first; equal scores in the collection's order.
+
+        A document that the scorer gives 0 or less is no answer: rows with fewer answers than k, such as that
+        of an empty query, end in ids "" with the lowest float32 as score.
+        """
+        scores = self.scorer.scores(self._bag(query))
+        return top_k(scores, scores > 0.0, self.ids, self.k)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="query")])
+    def embed(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the embedding of each query, float32 `[b, d]`."""
+        return {"embedding": self.scorer.embed(self._bag(query))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="ids")])
+    def titles(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the title of each document, "" for an id that is not known."""
+        rows = self.rows.lookup(ids)
+        found = tf.gather(self.document_titles, tf.maximum(rows, 0))
+        return {"titles": tf.where(rows >= 0, found, "")}
+
+    def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+        """Return the SavedModel's signatures by name."""
+        return {"serving_default": self.search, "embed": self.embed, "titles": self.titles}
+
+    def _bag(self, query: tf.Tensor) -> Bag:
+        terms = self.analyzer(query)
+        ids = terms.with_flat_values(self.vocabulary.lookup(terms.flat_values))
+        return bag_of(ids, self.vocabulary_size)
+
+
+def _state(values: np.ndarray, dtype: tf.DType) -> tf.Variable:
+    return tf.Variable(tf.convert_to_tensor(values, dtype), trainable=False)

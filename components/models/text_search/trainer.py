@@ -1,0 +1,77 @@
+"""Fit the chosen encoder to the collection and export one SavedModel that takes plain query strings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.examples import Examples
+
+from . import TrainSettings, TransformSettings, board
+from .collection import Collection, read_collection, read_queries
+from .encoders import fit
+from .fusion import fit_weights
+from .network import FusedScorer, SearchModel
+from .transform import VOCABULARY, analyzer
+from .vectors import WordVectors
+
+
+def run_fn(fn_args: Any) -> None:
+    """Train and export; TFX's Trainer calls it.
+
+    Reads the splits `corpus` and `train` of the transformed examples and no other. Writes the SavedModel to
+    `fn_args.serving_model_dir` and TensorBoard's logs to `fn_args.model_run_dir`.
+
+    Args:
+        fn_args: TFX's FnArgs; `custom_config["settings"]` is a JSON object with `transform`, `train`, `serve`.
+    """
+    settings = json.loads(fn_args.custom_config["settings"])
+    train = TrainSettings.model_validate(settings["train"])
+    transform = TransformSettings.model_validate(settings["transform"])
+    examples = Examples.of_files(fn_args.train_files)
+    graph = tft.TFTransformOutput(fn_args.transform_graph_path)
+    collection = read_collection(examples, graph.vocabulary_size_by_name(VOCABULARY))
+    model = build(transform, train, settings["serve"]["top_k"], collection, graph)
+    curves = fit_fusion(model, train, collection, examples)
+    tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
+    board.write(fn_args.model_run_dir, model, collection, curves, train.seed)
+
+
+def build(
+    transform: TransformSettings,
+    train: TrainSettings,
+    top_k: int,
+    collection: Collection,
+    graph: tft.TFTransformOutput,
+) -> SearchModel:
+    """Return the model that `train` describes, with a fusion's default weights.
+
+    Args:
+        transform: How queries become terms; must be what the collection went through.
+        train: Which encoder.
+        top_k: Length of an answer.
+        collection: The documents.
+        graph: Holds the vocabulary.
+    """
+    words = WordVectors(train.vectors, analyzer(transform), graph.vocabulary_by_name(VOCABULARY))
+    scorer = fit(train, collection, words)
+    vocabulary = graph.vocabulary_file_by_name(VOCABULARY)
+    return SearchModel(analyzer(transform), vocabulary, scorer, collection.ids, collection.titles, top_k)
+
+
+def fit_fusion(
+    model: SearchModel, train: TrainSettings, collection: Collection, examples: Examples
+) -> dict[str, list[float]]:
+    """Set a fusion's weights by the split `train`; return mean nDCG@10 along the grid for each encoder.
+
+    Other models, and collections without training queries, stay as they are.
+    """
+    if not isinstance(model.scorer, FusedScorer):
+        return {}
+    queries = read_queries(examples, "train")
+    fitted = fit_weights(model.scorer, collection.ids, queries, collection.counts.shape[1], train.seed)
+    model.scorer.weights.assign(fitted.weights)
+    return {train.fuse[i]: values for i, values in fitted.curves.items()}

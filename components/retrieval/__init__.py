@@ -1,0 +1,1 @@
+"""Nearest-neighbour layers that live inside a SavedModel."""

@@ -1,0 +1,77 @@
+"""Stochastic gradient descent, a whole epoch in one graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from . import TrainSettings
+from .network import Factors, Ratings
+
+# Most of the way to its own optimum that one step may take a row that occurs several times in the batch.
+_REACH = 0.5
+
+
+class Descent:
+    """Fit `factors` to `ratings`, epoch by epoch.
+
+    The gradient of a rating moves the rows of its user and item by the learning rate, as in one-by-one
+    descent; the ratings of a batch are taken together. The result depends on nothing but the arguments.
+    """
+
+    def __init__(self, factors: Factors, ratings: Ratings, settings: TrainSettings) -> None:
+        self._factors = factors
+        self._settings = settings
+        self._users = tf.constant(ratings.users, tf.int32)
+        self._items = tf.constant(ratings.items, tf.int32)
+        scale = factors.scale
+        self._targets = tf.constant((ratings.values - scale.mean) / scale.deviation, tf.float32)
+        user_counts = np.bincount(ratings.users, minlength=factors.users + 1)
+        item_counts = np.bincount(ratings.items, minlength=factors.items + 1)
+        self._user_damping = self._damping(user_counts)
+        self._item_damping = self._damping(item_counts)
+        self.batch_size = batch_size(max(user_counts.max(), item_counts.max()) / len(ratings), settings)
+
+    def _damping(self, counts: np.ndarray) -> tf.Tensor:
+        # A penalty per row, divided among the ratings of the row.
+        return tf.constant(self._settings.bias_damping / np.maximum(counts, 1), tf.float32)
+
+    @tf.function
+    def epoch(self, number: tf.Tensor) -> tf.Tensor:
+        """Run epoch `number`, int32 from 0; return the mean squared error on the way, standardised."""
+        count = tf.size(self._users)
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([self._settings.seed, number]))
+        rate = self._settings.learning_rate / (1.0 + tf.cast(number, tf.float32) / self._settings.half_life)
+        squares = tf.constant(0.0)
+        for start in tf.range(0, count, self.batch_size):
+            squares += self._step(order[start : start + self.batch_size], rate)
+        return squares / tf.cast(count, tf.float32)
+
+    def _step(self, batch: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+        factors, l2 = self._factors, self._settings.embedding_l2
+        users, items = tf.gather(self._users, batch), tf.gather(self._items, batch)
+        user_bias, item_bias = tf.gather(factors.user_bias, users), tf.gather(factors.item_bias, items)
+        user, item = tf.gather(factors.user_embedding, users), tf.gather(factors.item_embedding, items)
+        predicted = user_bias + item_bias + tf.reduce_sum(user * item, axis=1)
+        error = tf.gather(self._targets, batch) - predicted
+        pull = error[:, tf.newaxis]
+        moves = (
+            (factors.user_bias, users, error - tf.gather(self._user_damping, users) * user_bias),
+            (factors.item_bias, items, error - tf.gather(self._item_damping, items) * item_bias),
+            (factors.user_embedding, users, pull * item - l2 * user),
+            (factors.item_embedding, items, pull * user - l2 * item),
+        )
+        for table, rows, move in moves:
+            table.scatter_add(tf.IndexedSlices(rate * move, rows))
+        return tf.reduce_sum(tf.square(error))
+
+
+def batch_size(largest_share: float, settings: TrainSettings) -> int:
+    """Return how many ratings one step may take together.
+
+    Args:
+        largest_share: Share of the ratings that the busiest user or item has, in (0, 1]. Its moves add up
+            within a batch and must not overshoot.
+        settings: Gives the learning rate and the most that is wanted.
+    """
+    return max(1, min(settings.batch_size, int(_REACH / (settings.learning_rate * largest_share))))

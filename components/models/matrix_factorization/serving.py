@@ -1,0 +1,140 @@
+"""What is exported: ids in, ratings and rankings out, in plain TensorFlow operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from .network import Factors, Ratings
+
+_LOWEST = tf.float32.min
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Names for the rows of the model.
+
+    Attributes:
+        user_file: Vocabulary of user ids, one per line, in row order.
+        item_file: Vocabulary of item ids, one per line, in row order.
+        item_ids: The same item ids.
+        titles: Item id -> title; also of items that are not in the vocabulary.
+    """
+
+    user_file: str
+    item_file: str
+    item_ids: Sequence[bytes]
+    titles: Mapping[bytes, bytes]
+
+
+class Recommender(tf.Module):
+    """The served model.
+
+    Args:
+        factors: The trained model.
+        ratings: What it was trained on: hides what a user has seen and counts the ratings of an item.
+        catalogue: Ids and titles.
+        top_k: Length of a ranked answer; at most the number of items.
+        rank_damping: See `RankedServeSettings`.
+    """
+
+    def __init__(
+        self, factors: Factors, ratings: Ratings, catalogue: Catalogue, top_k: int, rank_damping: float
+    ) -> None:
+        super().__init__()
+        self.factors = factors
+        self.user_rows = _rows(catalogue.user_file, factors.users)
+        self.item_rows = _rows(catalogue.item_file, factors.items)
+        self.item_ids = tf.Variable(list(catalogue.item_ids), trainable=False, name="item_ids")
+        self.title_of = _titles(catalogue.titles)
+        counts = np.bincount(ratings.items, minlength=factors.items).astype(np.float32)
+        self.popularity = tf.Variable(counts, trainable=False, name="popularity")
+        self.confidence = tf.Variable(
+            counts / (counts + rank_damping * counts.mean()), trainable=False, name="confidence"
+        )
+        by_user = np.argsort(ratings.users, kind="stable")
+        ends = np.cumsum(np.bincount(ratings.users, minlength=factors.users + 1))
+        self.seen_items = tf.Variable(
+            ratings.items[by_user].astype(np.int32), trainable=False, name="seen_items"
+        )
+        self.seen_splits = tf.Variable(np.concatenate([[0], ends]), trainable=False, name="seen_splits")
+        self.top_k = min(top_k, factors.items)
+
+    def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        """Return the SavedModel's signatures by name."""
+        return {
+            "serving_default": self.recommend,
+            "rate": self.rate,
+            "embed": self.embed,
+            "titles": self.titles,
+        }
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, "user_id"),
+            tf.TensorSpec([None], tf.bool, "exclude_seen"),
+        ]
+    )
+    def recommend(self, user_id: tf.Tensor, exclude_seen: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return ranked `ids`, string `[b, k]`, and `scores`, float32 `[b, k]`.
+
+        A known user's scores are predicted ratings, held back by `rank_damping` and not clipped. An unknown
+        user gets the most rated items, scored by their number of ratings. Where fewer than k items are left,
+        ids end with "" and scores with the lowest float32.
+        """
+        users = self.user_rows.lookup(user_id)
+        known = users < self.factors.users
+        scores = tf.where(known[:, tf.newaxis], self._scores(users), self.popularity)
+        unseen = self._without_seen(scores, tf.where(exclude_seen, users, self.factors.users))
+        best, rows = tf.math.top_k(unseen, self.top_k)
+        ids = tf.where(best > _LOWEST, tf.gather(self.item_ids, rows), "")
+        return {"ids": ids, "scores": best}
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.string, "user_id"),
+            tf.TensorSpec([None], tf.string, "item_id"),
+        ]
+    )
+    def rate(self, user_id: tf.Tensor, item_id: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the predicted `rating`, float32 `[b]`.
+
+        The part of an unknown user or item is left out: the other's bias and the mean remain.
+        """
+        return {"rating": self.factors.rate(self.user_rows.lookup(user_id), self.item_rows.lookup(item_id))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "user_id")])
+    def embed(self, user_id: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the user's `embedding`, float32 `[b, d]`; zeros for an unknown user."""
+        return {"embedding": tf.gather(self.factors.user_embedding, self.user_rows.lookup(user_id))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "ids")])
+    def titles(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the items' `titles`, string `[n]`; "" for an unknown item."""
+        return {"titles": self.title_of.lookup(ids)}
+
+    def _scores(self, users: tf.Tensor) -> tf.Tensor:
+        lead = self.confidence * self.factors.deviations(users)
+        return self.factors.in_ratings(tf.gather(self.factors.user_bias, users)[:, tf.newaxis] + lead)
+
+    def _without_seen(self, scores: tf.Tensor, users: tf.Tensor) -> tf.Tensor:
+        seen = tf.RaggedTensor.from_row_splits(self.seen_items, self.seen_splits, validate=False)
+        items = tf.gather(seen, users)
+        where = tf.stack([tf.cast(items.value_rowids(), tf.int32), items.flat_values], axis=1)
+        return tf.tensor_scatter_nd_update(scores, where, tf.fill(tf.shape(where)[:1], _LOWEST))
+
+
+def _rows(file: str, unknown: int) -> tf.lookup.StaticHashTable:
+    lines = tf.lookup.TextFileInitializer(
+        file, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+    )
+    return tf.lookup.StaticHashTable(lines, unknown)
+
+
+def _titles(titles: Mapping[bytes, bytes]) -> tf.lookup.StaticHashTable:
+    ids = tf.constant(list(titles), tf.string)
+    texts = tf.constant(list(titles.values()), tf.string)
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(ids, texts), "")

@@ -1,0 +1,109 @@
+"""Train on the transformed train split and export the served model."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from components.errors import InputError
+from components.examples import Examples
+from components.projector import write_projector
+
+from . import RankedServeSettings, TrainSettings, transform
+from .fit import fit
+from .network import Factors, Ratings
+from .serving import Catalogue, Recommender
+
+_LOG = logging.getLogger(__name__)
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Train, export the SavedModel and write TensorBoard's files.
+
+    Reads the splits `train` and `items`, never `eval`.
+
+    Raises:
+        InputError: The train split is empty.
+        LodestarError: Training diverged.
+    """
+    sections = json.loads(fn_args.custom_config["settings"])
+    settings = TrainSettings.model_validate(sections["train"])
+    serve = RankedServeSettings.model_validate(sections["serve"])
+    examples = Examples.of_files(fn_args.train_files)
+    graph = tft.TFTransformOutput(fn_args.transform_graph_path)
+    ratings, catalogue = read_ratings(examples, graph), read_catalogue(examples, graph)
+    curves = Curves(fn_args.model_run_dir)
+    factors = fit(ratings, settings, curves.add)
+    model = Recommender(factors, ratings, catalogue, serve.top_k, serve.rank_damping)
+    tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
+    curves.close(model.recommend.get_concrete_function().graph)
+    _show_items(fn_args.model_run_dir, factors, catalogue)
+
+
+def read_ratings(examples: Examples, graph: tft.TFTransformOutput) -> Ratings:
+    """Return the train split.
+
+    Raises:
+        InputError: It is empty.
+    """
+    columns: dict[str, Any] = {"user": tf.int64, "item": tf.int64, "rating": tf.float32}
+    found = examples.scalars("train", **columns)
+    if not len(found["rating"]):
+        raise InputError("The train split has no ratings.", source=examples.uri, cure="Change `data.split`.")
+    shape = (graph.vocabulary_size_by_name(transform.USERS), graph.vocabulary_size_by_name(transform.ITEMS))
+    return Ratings(found["user"], found["item"], found["rating"], shape)
+
+
+def read_catalogue(examples: Examples, graph: tft.TFTransformOutput) -> Catalogue:
+    """Return the vocabularies, and the titles in the split `items`."""
+    items = examples.lists("items", item_id=tf.string, title=tf.string)
+    pairs = zip(items["item_id"], items["title"], strict=True)
+    return Catalogue(
+        user_file=graph.vocabulary_file_by_name(transform.USERS),
+        item_file=graph.vocabulary_file_by_name(transform.ITEMS),
+        item_ids=graph.vocabulary_by_name(transform.ITEMS),
+        titles={name[0]: title[0] for name, title in pairs if len(title)},
+    )
+
+
+class Curves:
+    """RMSE by epoch: in TensorBoard, one run per series, in `history.json` and in the log."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._series: dict[str, list[float]] = defaultdict(list)
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
+
+    def add(self, series: str, epoch: int, value: float) -> None:
+        """Add the RMSE of one epoch, counted from 1, to a series."""
+        _LOG.info("epoch %d: %s rmse %.4f", epoch, series, value)
+        self._series[f"{series} rmse"].append(value)
+        with self._writer(series).as_default(step=epoch):
+            tf.summary.scalar("rmse", value)
+
+    def close(self, graph: tf.Graph) -> None:
+        """Write `history.json` and `graph`; nothing can be added afterwards."""
+        with self._writer("graph").as_default(step=0):
+            tf.summary.graph(graph)
+        for writer in self._writers.values():
+            writer.close()
+        with tf.io.gfile.GFile(f"{self._folder}/history.json", "w") as file:
+            file.write(json.dumps({"x": "epoch", "series": self._series}))
+
+    def _writer(self, name: str) -> tf.summary.SummaryWriter:
+        if name not in self._writers:
+            self._writers[name] = tf.summary.create_file_writer(f"{self._folder}/{name}")
+        return self._writers[name]
+
+
+def _show_items(folder: str, factors: Factors, catalogue: Catalogue) -> None:
+    labels = [(catalogue.titles.get(item) or item).decode("utf-8") for item in catalogue.item_ids]
+    vectors: np.ndarray = factors.item_embedding[: factors.items].numpy()
+    write_projector(folder, "items", vectors, labels)

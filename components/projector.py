@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
+from numpy.typing import NDArray
 from tensorboard.plugins import projector
 
 _CONFIG = "projector_config.pbtxt"
 _SHOWN = 10_000
 
 
-def write_projector(log_dir: str, name: str, vectors: np.ndarray, labels: Sequence[str]) -> None:
+def write_projector(log_dir: str, name: str, vectors: NDArray[Any], labels: Sequence[str]) -> None:
     """Add one set of labelled points to the projector of `log_dir`.
 
     A second call with another name adds to the first; with the same name it replaces it. Of more than 10,000

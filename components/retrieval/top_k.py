@@ -18,8 +18,8 @@ def top_k(scores: tf.Tensor, allowed: tf.Tensor, ids: tf.Tensor, k: int) -> dict
         k: Length of each answer, at most n.
 
     Returns:
-        `ids`, string `[b, k]`, and `scores`, float32 `[b, k]`. Equal scores come in the order of the candidates.
-        A row with fewer than k allowed candidates ends in "" and the lowest float32, which JSON can carry.
+        `ids`, string `[b, k]`, and `scores`, float32 `[b, k]`. Equal scores come in the candidates' order. A
+        row with fewer than k allowed candidates ends in "" and the lowest float32, which JSON can carry.
     """
     best, candidates = tf.math.top_k(tf.where(allowed, scores, PADDING_SCORE), k)
     found = tf.gather(allowed, candidates, batch_dims=1)

@@ -1,1 +1,1 @@
-"""Text analysis as TensorFlow string ops: the same graph in Transform, in training and in the served model."""
+"""Text analysis as TensorFlow string ops: one graph for Transform, training and the served model."""

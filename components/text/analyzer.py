@@ -1,8 +1,8 @@
 """Text to search terms, as TensorFlow string ops.
 
-1. Invalid UTF-8 becomes a space; letters become lower case.
-2. A token is a run of letters, digits and the marks that follow them (marks carry the vowels of Indic scripts).
-   Everything else separates: punctuation, emoji, white space. A token is cut after 100 characters.
+1. Invalid UTF-8 and control characters become spaces; letters become lower case.
+2. A token is a run of letters, digits and the marks that follow them (marks carry the vowels of Indic
+   scripts). Everything else separates: punctuation, emoji, white space. A token ends after 100 characters.
 3. Scripts written without spaces (Chinese, Japanese, Thai, ...) and Korean have no words to find: each run of
    their characters becomes its overlapping pairs, as in Lucene's CJKAnalyzer; a lone character stays.
 4. Other tokens lose the stop words and are stemmed.
@@ -64,11 +64,12 @@ class Analyzer:
 
 def tokenize(texts: tf.Tensor) -> tf.RaggedTensor:
     """Return the lower-case tokens of each text, `[batch, (tokens)]`, for texts of shape `[batch]`."""
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace", replacement_char=0x20)
+    texts = tf.strings.unicode_transcode(
+        texts, "UTF-8", "UTF-8", replacement_char=0x20, replace_control_characters=True
+    )
     texts = tf.strings.lower(texts, encoding="utf-8")
     texts = tf.strings.regex_replace(texts, r"[^\p{L}\p{M}\p{N}]+", " ")
     texts = tf.strings.regex_replace(texts, f"([{_UNSPACED}][{_UNSPACED}\\p{{M}}]*)", r" \1 ")
     # A mark without a letter before it is what is left of an emoji.
     texts = tf.strings.regex_replace(texts, r"(^| )\p{M}+", " ")
-    tokens = tf.strings.split(texts)
-    return tokens.with_flat_values(tf.strings.substr(tokens.flat_values, 0, _MAX_TOKEN, unit="UTF8_CHAR"))
+    return tf.strings.split(tf.strings.regex_replace(texts, f"([^ ]{{{_MAX_TOKEN}}})", r"\1 "))

@@ -1,7 +1,7 @@
 """Porter's stemmer as TensorFlow string ops.
 
 Source: M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980, in the form that the Snowball
-project publishes as `porter`. A word is `[C](VC)^m[V]`: `m` counts the vowel-consonant groups before a suffix.
+project publishes as `porter`. A word is `[C](VC)^m[V]`: `m` counts vowel-consonant groups before a suffix.
 
 Each step first marks the longest suffix that the step knows and then rewrites the marked word, because a step
 tries no shorter suffix when the longest one's condition fails. The mark cannot occur in a word.
@@ -119,7 +119,7 @@ def _step_4(words: tf.Tensor) -> tf.Tensor:
 def _step_5(words: tf.Tensor) -> tf.Tensor:
     words = _mark(words, ("e",))
     words = _sub(words, rf"{_M_ABOVE_1}\{_MARK}e$", r"\1")
-    # With m = 1 the "e" stays when what is before it ends like "hop": consonant, vowel, consonant but w, x, Y.
+    # With m = 1 the "e" stays after an ending like that of "hop": consonant, vowel, consonant but w, x, Y.
     words = _sub(words, rf"({_C}{_V}[^aeiouywxY])\{_MARK}e$", r"\1e")
     words = _unmark(_sub(words, rf"{_M_ABOVE_0}\{_MARK}e$", r"\1"))
     words = _sub(words, "ll$", rf"l{_MARK}l")

@@ -32,8 +32,8 @@ class TrainSettings(Section):
     """Which encoder, and its parameters.
 
     Attributes:
-        encoder: `tfidf`: one dimension per term, cosine; `bm25`: Okapi BM25; `glove`: mean of pre-trained word
-            vectors; `lsa`: truncated SVD of tf-idf; `fused`: several of these together.
+        encoder: `tfidf`: one dimension per term, cosine; `bm25`: Okapi BM25; `glove`: mean of pre-trained
+            word vectors; `lsa`: truncated SVD of tf-idf; `fused`: several of these together.
         k1: BM25: how soon repeating a term stops to count.
         b: BM25: 0 ignores the length of a document, 1 normalises by it fully.
         dimensions: LSA: size of the embedding; at most one less than the collection has documents or terms.

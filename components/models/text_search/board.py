@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from components.projector import write_projector
 
@@ -36,14 +37,16 @@ def write(
         for name, values in curves.items():
             for step, value in enumerate(values):
                 tf.summary.scalar(f"fusion/ndcg@10 by weight of {name}", value, step=step)
-    labels = [title.decode() or name.decode() for title, name in zip(collection.titles, collection.ids)]
+    labels = [
+        title.decode() or name.decode() for title, name in zip(collection.titles, collection.ids, strict=True)
+    ]
     write_projector(log_dir, "documents", _vectors(model, collection, seed), labels)
     series = {f"ndcg@10 of the training queries, {name}": list(values) for name, values in curves.items()}
     with tf.io.gfile.GFile(f"{log_dir}/history.json", "w") as file:
         file.write(json.dumps({"x": "step of the fusion weight", "series": series}))
 
 
-def _vectors(model: SearchModel, collection: Collection, seed: int) -> np.ndarray:
+def _vectors(model: SearchModel, collection: Collection, seed: int) -> NDArray[Any]:
     scorer = model.scorer
     if isinstance(scorer, FusedScorer):
         scorer = scorer.scorers[scorer.embedder]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from components.errors import InputError
 from components.examples import Examples
@@ -22,18 +24,18 @@ class Collection:
         counts: How often each document has each term, float32 `[n, v]`, compressed rows.
     """
 
-    ids: np.ndarray
-    titles: np.ndarray
+    ids: NDArray[Any]
+    titles: NDArray[Any]
     counts: sp.csr_matrix
 
     @property
-    def document_frequencies(self) -> np.ndarray:
+    def document_frequencies(self) -> NDArray[Any]:
         """Return the number of documents with each term, `[v]`."""
         return np.bincount(self.counts.indices, minlength=self.counts.shape[1])
 
     @property
-    def idf(self) -> np.ndarray:
-        """Return `log(1 + n / df)` of each term, float32 `[v]`; above 0 even in a collection of one document."""
+    def idf(self) -> NDArray[Any]:
+        """Return `log(1 + n / df)` of each term, float32 `[v]`; above 0 even for a single document."""
         ratio = self.counts.shape[0] / np.maximum(self.document_frequencies, 1)
         return np.log1p(ratio).astype(np.float32)
 
@@ -47,7 +49,7 @@ class Queries:
         judgements: Document id -> grade, for each query.
     """
 
-    terms: list[np.ndarray]
+    terms: list[NDArray[Any]]
     judgements: list[dict[bytes, int]]
 
     def __len__(self) -> int:
@@ -78,7 +80,7 @@ def read_queries(examples: Examples, split: str) -> Queries:
     return Queries(terms, [dict(zip(ids.tolist(), grades.tolist(), strict=True)) for ids, grades in pairs])
 
 
-def count_terms(terms: list[np.ndarray], vocabulary_size: int) -> sp.csr_matrix:
+def count_terms(terms: list[NDArray[Any]], vocabulary_size: int) -> sp.csr_matrix:
     """Return how often each text has each term, float32 `[len(terms), vocabulary_size]`."""
     ends = np.cumsum([0, *map(len, terms)])
     columns = np.concatenate(terms).astype(np.int32)
@@ -100,8 +102,8 @@ def tfidf(collection: Collection) -> sp.csr_matrix:
 def bm25(collection: Collection, k1: float, b: float) -> sp.csr_matrix:
     """Return Okapi BM25's weight of each term in each document, float32 `[n, v]`.
 
-    `idf * tf / (tf + k1 * (1 - b + b * length / mean length))` with `idf = log(1 + (n - df + .5) / (df + .5))`,
-    as Lucene computes it (without the constant factor k1 + 1, which changes no order).
+    `idf * tf / (tf + k1 * (1 - b + b * length / mean length))`, `idf = log(1 + (n - df + .5) / (df + .5))`,
+    as in Lucene (without the constant factor k1 + 1, which changes no order).
     """
     weights = collection.counts.copy()
     n, frequencies = weights.shape[0], collection.document_frequencies

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
 from . import TrainSettings
@@ -14,7 +17,9 @@ from .vectors import WordVectors
 _POWER_ITERATIONS = 4
 
 
-def fit(settings: TrainSettings, collection: Collection, words: WordVectors) -> TermScorer | VectorScorer | FusedScorer:
+def fit(
+    settings: TrainSettings, collection: Collection, words: WordVectors
+) -> TermScorer | VectorScorer | FusedScorer:
     """Return the scorer that `settings.encoder` names.
 
     Args:
@@ -43,7 +48,7 @@ def _single(
     return _glove(collection, words.of_terms())
 
 
-def _postings(weights: sp.csr_matrix, term_weights: np.ndarray, cosine: bool) -> TermScorer:
+def _postings(weights: sp.csr_matrix, term_weights: NDArray[Any], cosine: bool) -> TermScorer:
     by_term = weights.tocsc()
     return TermScorer(by_term.indptr, by_term.indices, by_term.data, term_weights, weights.shape[0], cosine)
 
@@ -54,7 +59,7 @@ def _lsa(collection: Collection, dimensions: int, sampled: int, seed: int) -> Ve
     return VectorScorer(collection.idf[:, np.newaxis] * axes, _unit(documents @ axes), damped=True)
 
 
-def principal_axes(rows: sp.csr_matrix, dimensions: int, sampled: int, seed: int) -> np.ndarray:
+def principal_axes(rows: sp.csr_matrix, dimensions: int, sampled: int, seed: int) -> NDArray[Any]:
     """Return the first right singular vectors of `rows`, float32 `[v, d]`.
 
     d is `dimensions`, or one less than `rows` has rows or columns when that is fewer (but at least 1). More
@@ -68,7 +73,7 @@ def principal_axes(rows: sp.csr_matrix, dimensions: int, sampled: int, seed: int
     return axes.T.astype(np.float32)
 
 
-def _glove(collection: Collection, vectors: np.ndarray) -> VectorScorer:
+def _glove(collection: Collection, vectors: NDArray[Any]) -> VectorScorer:
     weighted = collection.idf[:, np.newaxis] * vectors
     lengths = np.maximum(np.asarray(collection.counts.sum(axis=1)), 1)
     means = (collection.counts @ weighted) / lengths
@@ -79,6 +84,6 @@ def _glove(collection: Collection, vectors: np.ndarray) -> VectorScorer:
     return VectorScorer(weighted, _unit(collection.counts @ weighted), damped=False)
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
+def _unit(rows: NDArray[Any]) -> NDArray[Any]:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)

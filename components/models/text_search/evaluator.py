@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from numpy.typing import NDArray
 
 from components.evaluation.scores import EvalData, Scores
 from components.metrics import ranking
@@ -34,8 +35,8 @@ def evaluate(model: Any, data: EvalData, settings: TextSearchSettings) -> Scores
         settings: The family's settings.
 
     Returns:
-        `ndcg@10`, and `map`, `recall` and `mrr` down to the length of an answer (`map@100`); the means over all
-        judged queries, and the same for bands of query length in words.
+        `ndcg@10`, and `map`, `recall` and `mrr` down to the length of an answer (`map@100`): means over all
+        judged queries, and over bands of query length in words.
     """
     return _scores(lambda query: model.signatures["serving_default"](query=query), data, settings.serve.top_k)
 
@@ -58,7 +59,7 @@ def _scores(search: Search, data: EvalData, depth: int) -> Scores:
     return Scores(metrics=ranking.mean(values), slices=_slices(names, columns["text"], values))
 
 
-def _answers(search: Search, texts: np.ndarray) -> list[list[str]]:
+def _answers(search: Search, texts: NDArray[Any]) -> list[list[str]]:
     found: list[list[str]] = []
     for start in range(0, len(texts), _BATCH):
         ids = search(tf.constant(texts[start : start + _BATCH], tf.string))["ids"].numpy()
@@ -76,7 +77,7 @@ def _qrels(names: list[str], data: EvalData) -> dict[str, dict[str, int]]:
 
 
 def _slices(
-    names: list[str], texts: np.ndarray, values: Mapping[str, Mapping[str, float]]
+    names: list[str], texts: NDArray[Any], values: Mapping[str, Mapping[str, float]]
 ) -> dict[str, dict[str, float]]:
     words = tokenize(tf.constant(texts, tf.string)).row_lengths().numpy()
     found, shortest = {}, 0.0

@@ -1,18 +1,20 @@
 """Fit the weights of a fusion on training queries.
 
-Few parameters and a cautious choice keep the fit from learning the training queries by heart: a weight leaves its
-default only for a gain that the queries can tell from noise.
+Few parameters and a cautious choice keep the fit from learning the training queries by heart: a weight leaves
+its default only for a gain that the queries can tell from noise.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from components.metrics import ranking
 
+from . import TrainSettings
 from .collection import Queries
 from .network import FusedScorer, bag_of
 
@@ -31,8 +33,8 @@ class Candidates(NamedTuple):
         scores: Scaled scores, float32 `[c, scorers]`.
     """
 
-    documents: np.ndarray
-    scores: np.ndarray
+    documents: NDArray[Any]
+    scores: NDArray[Any]
 
 
 class Fitted(NamedTuple):
@@ -42,34 +44,37 @@ class Fitted(NamedTuple):
     curves: dict[int, list[float]]
 
 
-def fit_weights(scorer: FusedScorer, ids: np.ndarray, queries: Queries, vocabulary_size: int, seed: int) -> Fitted:
+def fit_weights(
+    scorer: FusedScorer, settings: TrainSettings, ids: NDArray[Any], queries: Queries, vocabulary_size: int
+) -> Fitted:
     """Return weights that suit the training queries; the first scorer's stays as it is.
 
-    The other weights are fitted in turn over `GRID` (times the first weight). Of all points whose mean nDCG@10
-    is within one standard error of the best one's (paired over the queries), the nearest to the default wins.
+    The other weights are fitted in turn over `GRID` (times the first weight). Of all points whose mean
+    nDCG@10 is within one standard error of the best one's (paired over the queries), the nearest to the
+    default wins.
 
     Args:
-        scorer: Gives the scaled scores; its weights are the defaults.
+        scorer: Gives the scaled scores.
+        settings: The section `train`; its weights are the defaults.
         ids: Ids of the documents, bytes `[n]`.
-        queries: At most 2,000 of them, drawn by `seed`, are used; with none the defaults come back.
+        queries: At most 2,000 of them, drawn by the seed, are used; with none the defaults come back.
         vocabulary_size: Number of terms.
-        seed: Draws the queries.
     """
-    weights = [float(weight) for weight in scorer.weights.numpy()]
+    weights = list(settings.weights)
     curves: dict[int, list[float]] = {}
-    queries = _drawn(queries, seed)
+    queries = _drawn(queries, settings.seed)
     if not len(queries):
         return Fitted(weights, curves)
     candidates = _candidates(scorer, ids, queries, vocabulary_size)
     for i in range(1, len(weights)):
-        grid = sorted({weights[i], *(weights[0] * point for point in GRID)})
+        grid = sorted({weights[i], *(round(weights[0] * point, 6) for point in GRID)})
         values = [_ndcg(candidates, queries, [*weights[:i], point, *weights[i + 1 :]]) for point in grid]
         weights[i] = grid[_cautious(np.stack(values), grid.index(weights[i]))]
         curves[i] = [float(row.mean()) for row in values]
     return Fitted(weights, curves)
 
 
-def _cautious(values: np.ndarray, default: int) -> int:
+def _cautious(values: NDArray[Any], default: int) -> int:
     # values: [points, queries]
     lost = values[values.mean(axis=1).argmax()] - values
     error = lost.std(axis=1) / np.sqrt(lost.shape[1])
@@ -77,7 +82,7 @@ def _cautious(values: np.ndarray, default: int) -> int:
     return int(acceptable[np.abs(acceptable - default).argmin()])
 
 
-def _ndcg(candidates: list[Candidates], queries: Queries, weights: list[float]) -> np.ndarray:
+def _ndcg(candidates: list[Candidates], queries: Queries, weights: list[float]) -> NDArray[Any]:
     qrels = {str(i): _named(judged) for i, judged in enumerate(queries.judgements)}
     run = {}
     for i, (documents, scores) in enumerate(candidates):
@@ -93,7 +98,7 @@ def _named(judged: dict[bytes, int]) -> dict[str, int]:
 
 
 def _candidates(
-    scorer: FusedScorer, ids: np.ndarray, queries: Queries, vocabulary_size: int
+    scorer: FusedScorer, ids: NDArray[Any], queries: Queries, vocabulary_size: int
 ) -> list[Candidates]:
     found: list[Candidates] = []
     size = max(1, _CELLS // len(ids))

@@ -1,16 +1,18 @@
 """The model: scorers over a fixed set of documents, and the module that the server loads.
 
-b: batch of queries, n: documents, v: vocabulary, d: size of an embedding, p: postings, m: distinct (query, term)
-pairs in a batch. Scoring a batch takes 4 * b * n bytes for each scorer, whatever the vocabulary's size.
+b: batch of queries, n: documents, v: vocabulary, d: size of an embedding, p: postings, m: distinct pairs of
+query and term in a batch. State: 8 bytes a posting, 4 * d * (n + v) bytes for vectors. Scoring a batch takes
+4 * b * n bytes for each scorer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from components.retrieval.top_k import top_k
 from components.text.analyzer import Analyzer
@@ -71,10 +73,10 @@ class TermScorer(tf.Module):
 
     def __init__(
         self,
-        offsets: np.ndarray,
-        documents: np.ndarray,
-        weights: np.ndarray,
-        term_weights: np.ndarray,
+        offsets: NDArray[Any],
+        documents: NDArray[Any],
+        weights: NDArray[Any],
+        term_weights: NDArray[Any],
         count: int,
         cosine: bool,
     ) -> None:
@@ -120,7 +122,7 @@ class VectorScorer(tf.Module):
         damped: A repeated term counts `1 + log(count)` times instead of `count` times.
     """
 
-    def __init__(self, term_vectors: np.ndarray, document_vectors: np.ndarray, damped: bool) -> None:
+    def __init__(self, term_vectors: NDArray[Any], document_vectors: NDArray[Any], damped: bool) -> None:
         super().__init__()
         self.term_vectors = _state(term_vectors, tf.float32)
         self.document_vectors = _state(document_vectors, tf.float32)
@@ -149,7 +151,11 @@ class FusedScorer(tf.Module):
     """
 
     def __init__(
-        self, scorers: Sequence[TermScorer | VectorScorer], method: str, weights: Sequence[float], embedder: int
+        self,
+        scorers: Sequence[TermScorer | VectorScorer],
+        method: str,
+        weights: Sequence[float],
+        embedder: int,
     ) -> None:
         super().__init__()
         self.scorers = list(scorers)
@@ -178,7 +184,7 @@ def min_max(scores: tf.Tensor) -> tf.Tensor:
 
 
 def reciprocal_ranks(scores: tf.Tensor) -> tf.Tensor:
-    """Replace the 1,000 highest scores above 0 in each row of `[b, n]` by 1 / (60 + rank), the others by 0."""
+    """Give the 1,000 highest scores above 0 in each row of `[b, n]` 1 / (60 + rank), the others 0."""
     size = tf.shape(scores, out_type=tf.int64)
     values, documents = tf.math.top_k(scores, min(_RRF_DEPTH, scores.shape[1]))
     share = 1.0 / (_RRF_K + tf.range(1.0, values.shape[1] + 1.0))
@@ -204,14 +210,18 @@ class SearchModel(tf.Module):
         analyzer: Analyzer,
         vocabulary: str,
         scorer: TermScorer | VectorScorer | FusedScorer,
-        ids: np.ndarray,
-        titles: np.ndarray,
+        ids: NDArray[Any],
+        titles: NDArray[Any],
         k: int,
     ) -> None:
         super().__init__()
         self.analyzer = analyzer
         lines = tf.lookup.TextFileInitializer(
-            vocabulary, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+            vocabulary,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
         )
         self.vocabulary = tf.lookup.StaticHashTable(lines, default_value=-1)
         self.vocabulary_size = int(self.vocabulary.size())
@@ -254,5 +264,5 @@ class SearchModel(tf.Module):
         return bag_of(ids, self.vocabulary_size)
 
 
-def _state(values: np.ndarray, dtype: tf.DType) -> tf.Variable:
+def _state(values: NDArray[Any], dtype: tf.DType) -> tf.Variable:
     return tf.Variable(tf.convert_to_tensor(values, dtype), trainable=False)

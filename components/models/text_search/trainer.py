@@ -26,7 +26,7 @@ def run_fn(fn_args: Any) -> None:
     `fn_args.serving_model_dir` and TensorBoard's logs to `fn_args.model_run_dir`.
 
     Args:
-        fn_args: TFX's FnArgs; `custom_config["settings"]` is a JSON object with `transform`, `train`, `serve`.
+        fn_args: TFX's FnArgs; `custom_config["settings"]` is JSON with `transform`, `train` and `serve`.
     """
     settings = json.loads(fn_args.custom_config["settings"])
     train = TrainSettings.model_validate(settings["train"])
@@ -72,6 +72,6 @@ def fit_fusion(
     if not isinstance(model.scorer, FusedScorer):
         return {}
     queries = read_queries(examples, "train")
-    fitted = fit_weights(model.scorer, collection.ids, queries, collection.counts.shape[1], train.seed)
+    fitted = fit_weights(model.scorer, train, collection.ids, queries, collection.counts.shape[1])
     model.scorer.weights.assign(fitted.weights)
     return {train.fuse[i]: values for i, values in fitted.curves.items()}

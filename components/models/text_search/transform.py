@@ -27,7 +27,7 @@ def preprocessing_fn(
 
     Returns:
         `terms`: ids of the terms of title and text, in order, without those that are not in the vocabulary,
-        sparse int64; `id`, `text`, `title` (empty when absent): string `[batch]`; the judgements as they came.
+        sparse int64; `id`, `text`, `title` (empty when absent): string `[batch]`; judgements as they came.
     """
     settings = TransformSettings.model_validate(custom_config["transform"])
     text, title = _one_each(inputs["text"]), _one_each(inputs["title"])

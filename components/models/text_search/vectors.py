@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from components.errors import InputError
 from components.text.analyzer import Analyzer
@@ -33,7 +34,7 @@ class WordVectors:
     analyzer: Analyzer
     vocabulary: list[bytes]
 
-    def of_terms(self) -> np.ndarray:
+    def of_terms(self) -> NDArray[Any]:
         """Return the vector of each term, float32 `[v, d]`, 0 for a term that no word of the file has.
 
         Words with the same term are averaged with weight 1 / rank (Zipf's law: nearly by their frequency).
@@ -62,15 +63,19 @@ class WordVectors:
         terms = self.analyzer(tf.constant([line.split(b" ", 1)[0] for line in lines])).to_list()
         return [row[0] if len(row) == 1 else None for row in terms]
 
-    def _vector(self, line: bytes, width: int, number: int) -> np.ndarray:
+    def _vector(self, line: bytes, width: int, number: int) -> NDArray[Any]:
         fields = line.split()[1:]
         try:
             vector = np.array(fields, np.float32)
         except ValueError:
             vector = np.array([])
         if not len(vector) or (width and len(vector) != width) or not np.isfinite(vector).all():
-            problem = f"Expected a word and {width or 'some'} numbers, but got {len(fields)} fields after the word."
-            raise InputError(problem, cure="Give a file in GloVe's text format.", source=self.path, line=number)
+            problem = (
+                f"Expected a word and {width or 'some'} numbers, but got {len(fields)} fields after the word."
+            )
+            raise InputError(
+                problem, cure="Give a file in GloVe's text format.", source=self.path, line=number
+            )
         return vector
 
     def _chunks(self) -> Iterator[tuple[int, list[bytes]]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from . import TrainSettings
 from .network import Factors, Ratings
@@ -32,7 +35,7 @@ class Descent:
         self._item_damping = self._damping(item_counts)
         self.batch_size = batch_size(max(user_counts.max(), item_counts.max()) / len(ratings), settings)
 
-    def _damping(self, counts: np.ndarray) -> tf.Tensor:
+    def _damping(self, counts: NDArray[Any]) -> tf.Tensor:
         # A penalty per row, divided among the ratings of the row.
         return tf.constant(self._settings.bias_damping / np.maximum(counts, 1), tf.float32)
 
@@ -40,7 +43,9 @@ class Descent:
     def epoch(self, number: tf.Tensor) -> tf.Tensor:
         """Run epoch `number`, int32 from 0; return the mean squared error on the way, standardised."""
         count = tf.size(self._users)
-        order = tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([self._settings.seed, number]))
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(count), tf.stack([self._settings.seed, number])
+        )
         rate = self._settings.learning_rate / (1.0 + tf.cast(number, tf.float32) / self._settings.half_life)
         squares = tf.constant(0.0)
         for start in tf.range(0, count, self.batch_size):

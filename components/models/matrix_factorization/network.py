@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -19,15 +21,15 @@ class Ratings:
         shape: Number of users and of items.
     """
 
-    users: np.ndarray
-    items: np.ndarray
-    values: np.ndarray
+    users: NDArray[Any]
+    items: NDArray[Any]
+    values: NDArray[Any]
     shape: tuple[int, int]
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def part(self, chosen: np.ndarray) -> Ratings:
+    def part(self, chosen: NDArray[Any]) -> Ratings:
         """Return the ratings at the positions `chosen`."""
         return Ratings(self.users[chosen], self.items[chosen], self.values[chosen], self.shape)
 
@@ -49,12 +51,10 @@ class Scale:
     high: float
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Scale:
+    def of(cls, values: NDArray[Any]) -> Scale:
         """Return the scale of `values`, float `[n]`, n >= 1."""
         exact = values.astype(np.float64)
-        return cls(
-            float(exact.mean()), float(exact.std()) or 1.0, float(values.min()), float(values.max())
-        )
+        return cls(float(exact.mean()), float(exact.std()) or 1.0, float(values.min()), float(values.max()))
 
 
 class Factors(tf.Module):

@@ -7,9 +7,9 @@ import logging
 from collections import defaultdict
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from numpy.typing import NDArray
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.errors import InputError
@@ -105,5 +105,5 @@ class Curves:
 
 def _show_items(folder: str, factors: Factors, catalogue: Catalogue) -> None:
     labels = [(catalogue.titles.get(item) or item).decode("utf-8") for item in catalogue.item_ids]
-    vectors: np.ndarray = factors.item_embedding[: factors.items].numpy()
+    vectors: NDArray[Any] = factors.item_embedding[: factors.items].numpy()
     write_projector(folder, "items", vectors, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,9 +73,11 @@ def _only_output(base_url: str, model: str, signature_name: str, timeout: float)
 def _call(
     method: str, base_url: str, path: str, body: Mapping[str, Any] | None, timeout: float
 ) -> dict[str, Any]:
+    # Not `json=`, which refuses NaN and infinities; the server takes them.
+    data = None if body is None else json.dumps(body).encode()
     url = f"{base_url.rstrip('/')}/v1/models/{path}"
     try:
-        response = requests.request(method, url, json=body, timeout=timeout)
+        response = requests.request(method, url, data=data, timeout=timeout)
     except requests.ConnectionError as error:
         raise LodestarError(f"No model server answers at {base_url}.", cure=_START) from error
     except requests.Timeout as error:

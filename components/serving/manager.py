@@ -76,7 +76,7 @@ class Manager:
     def aspire(self, found: Found) -> None:
         """Begin to serve the newest version of each model in `found`, and nothing of any other model.
 
-        Returns at once. A model that is still busy with an earlier call is left alone; the next call gets to it.
+        Returns at once. A model that is busy with an earlier call is left alone; the next call gets to it.
         """
         for model in sorted({*found, *self._statuses}):
             running = self._busy.get(model)

@@ -75,7 +75,11 @@ class ModelServer:
         self._on_event(Event("listening", detail=where))
 
     def stop(self, grace_seconds: float) -> None:
-        """Take no new requests, finish those under way (at most `grace_seconds` each step), free the models."""
+        """Take no new requests, finish those under way, free the models.
+
+        Args:
+            grace_seconds: The longest that REST, gRPC and the models each wait for requests under way.
+        """
         self._source.stop()
         self._rest.config.timeout_graceful_shutdown = int(grace_seconds)
         self._rest.should_exit = True

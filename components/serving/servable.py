@@ -51,11 +51,14 @@ class Servable:
         with self._graph.as_default():
             meta = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(path))
         self.signatures: dict[str, Any] = dict(meta.signature_def)
+        # A signature of something else than dense tensors (the initializer is one) shows only in metadata.
+        self._runnable = {
+            name: signature for name, signature in self.signatures.items() if _is_dense(signature)
+        }
         self._tensors = {
             info.name: self._graph.get_tensor_by_name(info.name)
-            for signature in self.signatures.values()
-            for info in (*signature.inputs.values(), *signature.outputs.values())
-            if info.name and ":" in info.name
+            for signature in self._runnable.values()
+            for info in _infos(signature)
         }
 
     def input_dtypes(self, signature_name: str) -> dict[str, str]:
@@ -65,7 +68,7 @@ class Servable:
             ServingError: INVALID_ARGUMENT: there is no such signature.
         """
         name = signature_name or DEFAULT_SIGNATURE
-        signature = self.signatures.get(name)
+        signature = self._runnable.get(name)
         if signature is None:
             raise invalid(f'Serving signature name: "{name}" not found in signature def')
         if not signature.inputs:
@@ -90,7 +93,7 @@ class Servable:
                 that do not fit it. Otherwise whatever code the graph failed with.
         """
         name = signature_name or DEFAULT_SIGNATURE
-        signature = self.signatures.get(name)
+        signature = self._runnable.get(name)
         if signature is None:
             raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         _check_names(inputs, signature.inputs)
@@ -106,7 +109,7 @@ class Servable:
 
         A signature that refuses such a row is left cold.
         """
-        for name, signature in self.signatures.items():
+        for name, signature in self._runnable.items():
             inputs = {key: _zeros(info) for key, info in signature.inputs.items()}
             try:
                 self.predict(name, inputs)
@@ -128,6 +131,14 @@ class Servable:
         except ValueError as error:
             raise invalid(str(error)) from error
         return {key: np.asarray(_objects(value)) for key, value in results.items()}
+
+
+def _infos(signature: Any) -> list[Any]:
+    return [*signature.inputs.values(), *signature.outputs.values()]
+
+
+def _is_dense(signature: Any) -> bool:
+    return all(":" in info.name for info in _infos(signature))
 
 
 def _objects(value: Any) -> Any:

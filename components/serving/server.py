@@ -20,6 +20,7 @@ import gc
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     # TensorFlow reads the variable on import, and a taken port is said before those seconds are spent.
     from .model_server import ModelServer
 

@@ -1,0 +1,148 @@
+"""The models that the contract is checked on, as SavedModels in a serving root.
+
+`python tests/contract/models.py ROOT` makes them for another server to serve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+VERSION = 123
+
+
+class HalfPlusTwo(tf.Module):
+    """y = slope * x + 2, and the version that answers; the slope is a variable."""
+
+    def __init__(self, slope: float = 0.5, version: int = VERSION) -> None:
+        super().__init__()
+        self.slope = tf.Variable(slope)
+        self.version = tf.Variable(version, dtype=tf.int64)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def predict(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": self.slope * x + 2.0}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def versioned(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": self.slope * x + 2.0, "version": tf.fill(tf.shape(x), self.version)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def slow(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        """About a second for x = [1e5]: a loop that the graph optimizer cannot fold."""
+        steps = tf.cast(x[0], tf.int32)
+        _, total = tf.while_loop(
+            lambda step, total: step < steps,
+            lambda step, total: (step + 1, total + tf.reduce_mean(x)),
+            [0, 0.0],
+            parallel_iterations=1,
+        )
+        return {"y": x + 0.0 * total}
+
+
+class Text(tf.Module):
+    """Strings in, strings out, as text and as bytes, from a table in an asset-free vocabulary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        keys, values = tf.constant(["a", "é"]), tf.constant([1, 2], tf.int64)
+        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), -1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def predict(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"text": text, "text_bytes": text, "id": self.table.lookup(text)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def echo(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"text": text}
+
+
+class Pair(tf.Module):
+    """Two inputs of different type and shape, and a scalar output next to batched ones."""
+
+    spec = (
+        tf.TensorSpec([None, None], tf.float32, name="a"),
+        tf.TensorSpec([None], tf.int32, name="b"),
+    )
+
+    @tf.function(input_signature=spec)
+    def predict(self, a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"total": tf.reduce_sum(a, axis=1), "next": b + 1}
+
+    @tf.function(input_signature=spec)
+    def scalar(self, a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"count": tf.shape(a)[0]}
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32, name="x")])
+    def square(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x * x}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def same(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def imaginary(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"z": tf.complex(x, x)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.half, name="x")])
+    def half(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.cast(x, tf.float32)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int8, name="x")])
+    def small(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.bool, name="x")])
+    def none_of(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.boolean_mask(x, tf.zeros_like(x))}
+
+
+def write_half_plus_two(folder: Path, slope: float = 0.5, version: int = VERSION) -> Path:
+    """Write a complete version in `folder`."""
+    model = HalfPlusTwo(slope, version)
+    signatures = {"serving_default": model.predict, "versioned": model.versioned, "slow": model.slow}
+    return _write(model, folder, signatures)
+
+
+def publish_half_plus_two(root: Path, version: int, slope: float = 0.5) -> Path:
+    """Write a version aside and rename it in, under `root`."""
+    aside = root / f".staging-{version}"
+    write_half_plus_two(aside, slope, version)
+    return aside.rename(root / str(version))
+
+
+def write_models(root: Path) -> None:
+    """Write every model of the contract under `root`."""
+    write_half_plus_two(root / "half_plus_two" / f"{VERSION:08d}")
+    write_half_plus_two(root / "a b" / "1")
+    text, pair = Text(), Pair()
+    _write(text, root / "text" / "1", {"serving_default": text.predict, "echo": text.echo})
+    methods = ("scalar", "square", "same", "imaginary", "half", "small", "none_of")
+    signatures = {name: getattr(pair, name) for name in methods}
+    _write(pair, root / "pair" / "1", {"serving_default": pair.predict, **signatures})
+
+
+def write_manifest(folder: Path) -> None:
+    """List every file with its sha256, as `sha256sum` does."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "MANIFEST.sha256")
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files
+    ]
+    (folder / "MANIFEST.sha256").write_text("".join(lines))
+
+
+def _write(model: tf.Module, folder: Path, signatures: dict[str, Callable[..., object]]) -> Path:
+    tf.saved_model.save(model, str(folder), signatures=signatures)
+    write_manifest(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    write_models(Path(sys.argv[1]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.ingest.component import Ingest
 from google.protobuf import text_format
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -16,6 +15,7 @@ from tfx.orchestration.pipeline import Pipeline
 from components.errors import InputError
 from components.evaluator import Evaluator
 from components.family import Family, FamilySettings
+from components.ingest.component import Ingest
 from components.pusher import Pusher
 from components.trainer import trainer_node
 from components.transform import transform_node

@@ -38,9 +38,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    print(
-        f"\nfrom raw data to answers in {time.monotonic() - started:.0f} s, largest process {peak / 1e9:.2f} GB"
-    )
+    seconds = time.monotonic() - started
+    print(f"\nfrom raw data to answers in {seconds:.0f} s, largest process {peak / 1e9:.2f} GB")
     print("go on: `. .venv/bin/activate`, then `lodestar serve`, `lodestar query`, `lodestar board`")
     return 0
 

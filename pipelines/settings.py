@@ -52,7 +52,9 @@ def read_yaml(path: Path) -> list[tuple[Key, Any, str]]:
         InputError: The file cannot be read, is not YAML, repeats a key, or is not a mapping.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        yaml.safe_load(text)  # Tags that SafeLoader refuses show only when values are built.
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(

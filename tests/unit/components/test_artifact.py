@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import json
-import multiprocessing
-import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -116,18 +114,25 @@ def test_full_disk_shows_nothing_and_the_next_push_succeeds(model: Path, tmp_pat
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
-def _publish(source: str, root: str) -> str:
-    return artifact.publish(Path(source), Path(root), {"pid": os.getpid()}).name
+_PUBLISH_AT_THE_SAME_TIME = """
+import sys, time
+from pathlib import Path
+from components import artifact
+time.sleep(max(0.0, float(sys.argv[3]) - time.time()))
+print(artifact.publish(Path(sys.argv[1]), Path(sys.argv[2]), {}).name)
+"""
 
 
 def test_processes_that_publish_at_once_get_distinct_versions(model: Path, tmp_path: Path) -> None:
     root = tmp_path / "m"
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        names = pool.starmap(_publish, [(str(model), str(root))] * 16)
-    assert sorted(map(int, names)) == list(range(1, 17))
-    assert {entry.name for entry in root.iterdir() if not entry.name.isdecimal()} == {artifact.HISTORY}
-    numbers = [json.loads((root / name / artifact.PROVENANCE).read_text())["version"] for name in names]
+    code = [sys.executable, "-c", _PUBLISH_AT_THE_SAME_TIME, str(model), str(root), str(time.time() + 2)]
+    publishers = [subprocess.Popen(code, stdout=subprocess.PIPE, text=True) for _ in range(16)]
+    numbers = [int(publisher.communicate(timeout=60)[0]) for publisher in publishers]
     assert sorted(numbers) == list(range(1, 17))
+    assert {entry.name for entry in root.iterdir() if not entry.name.isdecimal()} == {artifact.HISTORY}
+    for number in numbers:
+        artifact.verify(root / str(number))
+        assert artifact.provenance(root / str(number))["version"] == number
 
 
 def test_failed_copy_leaves_no_trace(model: Path, tmp_path: Path) -> None:

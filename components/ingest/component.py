@@ -11,13 +11,12 @@ import tensorflow as tf
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
-from tfx.dsl.components.base import base_driver as declared_driver
-from tfx.orchestration import metadata
-from tfx.orchestration.portable import base_driver, data_types
+from tfx.orchestration.portable import data_types
 from tfx.proto import example_gen_pb2
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
+from components.driver import NodeDriver
 from components.ingest.report import Report, WriteReport, read_report
 from components.ingest.storage import fingerprint
 from components.ingest.writer import WriteSplit
@@ -37,17 +36,12 @@ class IngestSpec(component_spec.ComponentSpec):
     }
 
 
-# A component class accepts only drivers of the first kind, the launcher runs only those of the second.
-class IngestDriver(declared_driver.BaseDriver, base_driver.BaseDriver):
+class IngestDriver(NodeDriver):
     """Adds the fingerprint of the files to the node's parameters.
 
     TFX re-uses a node's outputs when its parameters are the same: with the contents among them, unchanged
     data is not read again and changed data is.
     """
-
-    def __init__(self, metadata_handle: metadata.Metadata) -> None:
-        declared_driver.BaseDriver.__init__(self, metadata_handle)
-        base_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
         """Return the execution's parameters with `fingerprint`.

@@ -42,9 +42,12 @@ class Lines(Iterator[str]):
         self.number += 1
         if self.number == 1:
             raw = raw.removeprefix(codecs.BOM_UTF8)
+        return self._decoded(raw)
+
+    def _decoded(self, raw: bytes) -> str:
         if b"\0" in raw:
             self._add_nul(raw)
-            raw = raw.replace(b"\0", b"")
+            return raw.replace(b"\0", b"").decode(self._encoding, errors="replace")
         try:
             return raw.decode(self._encoding)
         except UnicodeDecodeError as error:

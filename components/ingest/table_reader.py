@@ -38,26 +38,25 @@ def read_table(pipeline: beam.Pipeline, name: str, files: Sequence[TableFile], p
     out = (
         pipeline
         | f"{name}Files" >> beam.Create(list(enumerate(files)), reshuffle=True)
-        | f"Read{name}" >> beam.ParDo(_ReadTable(parser)).with_outputs(ERRORS, main="good")
+        | f"Read{name}" >> beam.FlatMap(_tagged, parser).with_outputs(ERRORS, main="good")
     )
     return Read(out.good, out[ERRORS])
 
 
-class _ReadTable(beam.DoFn):
-    def __init__(self, parser: RowParser) -> None:
-        self._parser = parser
-
-    def process(self, element: tuple[int, TableFile]) -> Iterator[Any]:
-        index, file = element
-        for row in read_rows(file):
-            value = row if isinstance(row, RowError) else self._parsed(index, file, row)
-            if isinstance(value, RowError):
-                yield beam.pvalue.TaggedOutput(ERRORS, value)
-            elif value is not None:
-                yield value
-
-    def _parsed(self, index: int, file: TableFile, row: Row) -> Any:
+def parse_rows(index: int, file: TableFile, parser: RowParser) -> Iterator[Any]:
+    """Yield what `parser` makes of the rows of `file`, and a `RowError` for whatever is wrong, in order."""
+    for row in read_rows(file):
+        if isinstance(row, RowError):
+            yield row
+            continue
         try:
-            return self._parser(index, file, row)
+            value = parser(index, file, row)
         except BadValue as bad:
-            return RowError(file.path, row.line, bad.problem, bad.cure)
+            value = RowError(file.path, row.line, bad.problem, bad.cure)
+        if value is not None:
+            yield value
+
+
+def _tagged(element: tuple[int, TableFile], parser: RowParser) -> Iterator[Any]:
+    for value in parse_rows(*element, parser):
+        yield beam.pvalue.TaggedOutput(ERRORS, value) if isinstance(value, RowError) else value

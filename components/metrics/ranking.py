@@ -42,6 +42,9 @@ def per_query(qrels: Qrels, run: Run, depth: int = 100) -> dict[str, dict[str, f
     judged = {query: {**candidates} for query, candidates in qrels.items()}
     for result in provider.iter_calc(list(names), judged, {q: {**run[q]} for q in run if q in qrels}):
         values[names[result.measure]][result.query_id] = result.value
+    # trec_eval has no cut-off for the reciprocal rank; below 1 / depth the first relevant one is too deep.
+    first = values[names[RR]]
+    first.update({query: 0.0 for query, value in first.items() if value * depth < 1 - 1e-9})
     return values
 
 
@@ -60,5 +63,5 @@ def _measures(depth: int) -> dict[ir_measures.Measure, str]:
         nDCG @ 10: "ndcg@10",
         AP @ depth: f"map@{depth}",
         R @ depth: f"recall@{depth}",
-        RR @ depth: f"mrr@{depth}",
+        RR: f"mrr@{depth}",
     }

@@ -90,19 +90,25 @@ class TermScorer(tf.Module):
 
     def scores(self, bag: Bag) -> tf.Tensor:
         """Return float32 `[b, n]`; 0 where no term is shared."""
-        starts = tf.gather(self.offsets, bag.terms)
-        postings = tf.ragged.range(starts, tf.gather(self.offsets, bag.terms + 1))
-        pair = postings.value_rowids()
-        products = tf.gather(self.weights, postings.flat_values) * tf.gather(self._query_weights(bag), pair)
-        documents = tf.cast(tf.gather(self.documents, postings.flat_values), tf.int64)
-        cells = tf.gather(bag.rows, pair) * self.count + documents
-        total = tf.math.unsorted_segment_sum(products, cells, bag.batch * self.count)
-        return tf.reshape(total, [-1, self.count])
+        weights = self._query_weights(bag)
+        ends = tf.RaggedTensor.from_value_rowids(bag.terms, bag.rows, bag.batch).row_splits
+        # Query by query: common terms have long postings, and those of a whole batch may not fit in memory.
+        return tf.map_fn(
+            lambda i: self._row(bag.terms[ends[i] : ends[i + 1]], weights[ends[i] : ends[i + 1]]),
+            tf.range(bag.batch),
+            fn_output_signature=tf.TensorSpec([self.count], tf.float32),
+        )
 
     def embed(self, bag: Bag) -> tf.Tensor:
         """Return the query's weight for every term of the vocabulary, float32 `[b, v]`."""
         shape = tf.stack([bag.batch, self.term_weights.shape[0]])
         return tf.scatter_nd(tf.stack([bag.rows, bag.terms], axis=1), self._query_weights(bag), shape)
+
+    def _row(self, terms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        postings = tf.ragged.range(tf.gather(self.offsets, terms), tf.gather(self.offsets, terms + 1))
+        products = tf.gather(self.weights, postings.flat_values) * tf.gather(weights, postings.value_rowids())
+        documents = tf.gather(self.documents, postings.flat_values)
+        return tf.math.unsorted_segment_sum(products, documents, self.count)
 
     def _query_weights(self, bag: Bag) -> tf.Tensor:
         weights = tf.gather(self.term_weights, bag.terms)

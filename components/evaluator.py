@@ -9,12 +9,13 @@ from typing import Any
 import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.orchestration.portable import base_driver, data_types
+from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components import artifact
+from components.driver import NodeDriver
 from components.evaluation import blessing, report
 from components.evaluation.scores import EvalData
 from components.examples import Examples
@@ -47,7 +48,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):
     }
 
 
-class LiveVersionDriver(base_driver.BaseDriver):
+class LiveVersionDriver(NodeDriver):
     """Make the live version a parameter of the node, so that a cached verdict is re-used only against it.
 
     Once the candidate itself is live, the version that it was compared with counts: nothing has changed.

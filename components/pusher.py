@@ -12,12 +12,13 @@ from typing import Any
 from ml_metadata import errors as mlmd_errors
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.orchestration.portable import base_driver, data_types
+from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import path_utils
 
 from components import artifact
+from components.driver import NodeDriver
 from components.family import Family
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -40,7 +41,7 @@ class PusherSpec(component_spec.ComponentSpec):
     OUTPUTS = {"pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel)}
 
 
-class LostVersionsDriver(base_driver.BaseDriver):
+class LostVersionsDriver(NodeDriver):
     """Push again a model whose pushed folder is gone: a cached push would leave nothing to serve."""
 
     def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:

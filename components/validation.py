@@ -114,9 +114,11 @@ def _expectation(feature: schema_pb2.Feature) -> str:
         low, high = feature.value_count.min, feature.value_count.max
         words.append(f"with {low}{f' to {high}' if high != low else ''} values")
     for kind in ("int_domain", "float_domain"):
-        if feature.HasField(kind):
-            domain = getattr(feature, kind)
-            words.append(f"from {domain.min:g} to {domain.max:g}")
+        domain = getattr(feature, kind)
+        if domain.HasField("min") or domain.HasField("max"):
+            low = f"{domain.min:g}" if domain.HasField("min") else "any"
+            high = f"{domain.max:g}" if domain.HasField("max") else "any"
+            words.append(f"from {low} to {high}")
     if feature.HasField("string_domain"):
         words.append(f"one of {', '.join(feature.string_domain.value)}")
     return " ".join(words)

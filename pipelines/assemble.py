@@ -54,7 +54,7 @@ def assemble(
 
 
 def _nodes(family: Family, settings: FamilySettings, model_root: Path) -> list[base_component.BaseComponent]:
-    ingest = Ingest(family, settings.data)
+    ingest = Ingest(family.package, settings.data.model_dump_json())
     examples = ingest.outputs["examples"]
     statistics = StatisticsGen(examples=examples)
     schema = CuratedSchema(_schema_text(family, settings)).with_id("Schema")

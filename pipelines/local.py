@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,11 +68,8 @@ class NodeByNodeRunner(LocalDagRunner):
         ir = compiler.Compiler().compile(pipeline)
         runtime_parameter_utils.substitute_runtime_parameter(ir, {"pipeline-run-id": self._run_id})
         deployment = runner_utils.extract_local_deployment_config(ir)
-        connection = deployment.metadata_connection_config.sqlite_config
-        config = metadata_store_pb2.ConnectionConfig(sqlite=metadata_store_pb2.SqliteMetadataSourceConfig())
-        config.sqlite.CopyFrom(connection)
         for node in ir.nodes:
-            self._run_node(ir, node.pipeline_node, deployment, config)
+            self._run_node(ir, node.pipeline_node, deployment, pipeline.metadata_connection_config)
 
     def _run_node(
         self,
@@ -121,6 +119,7 @@ def run_locally(pipeline: Pipeline, run_id: str, observe: Callable[[NodeReport],
         except LodestarError:
             raise
         except Exception as error:
+            logging.exception("The run failed")
             node = failed[-1].node if failed else "The pipeline"
             raise NodeFailed(
                 f"{node} failed: {_headline(error)}.", cure="The log has the details."

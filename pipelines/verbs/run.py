@@ -45,10 +45,10 @@ def _run_id(family: Family) -> str:
 
 
 def _with_data(family: Family, settings: FamilySettings, home: Home) -> FamilySettings:
-    from components.datasets.resolve import resolve
+    from components.datasets.fetch import resolve
 
     source = resolve(settings.data.source, home.data, family.folder / "sample")
-    data = settings.data.model_copy(update={"source": str(source)})
+    data = settings.data.model_copy(update={"source": source})
     return settings.model_copy(update={"data": data})
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import tensorflow_model_analysis as tfma
 from numpy.typing import NDArray
@@ -37,14 +38,18 @@ def rating_errors(
         result = tfma.analyze_raw_data(frame, _eval_config(list(bands)), output_path=folder)
     errors = {key: _errors(metrics[""][""]) for key, metrics in result.slicing_metrics}
     counts = {
-        (name, band): int(count)
+        (name, band): count
         for name, column in bands.items()
-        for band, count in zip(*np.unique(column, return_counts=True), strict=True)
+        for band, count in sorted(Counter(column).items(), key=lambda item: _natural(item[0]))
     }
     slices = {
         f"{name}: {band}": {**errors[((name, band),)], "count": counts[name, band]} for name, band in counts
     }
     return errors[()], slices
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    return [(int(word), "") if word.isdigit() else (-1, word) for word in re.split(r"(\d+)", text)]
 
 
 def _chunks(labels: NDArray[Any], predictions: NDArray[Any], bands: Bands) -> pd.DataFrame:

@@ -135,6 +135,7 @@ def _rows(file: str, unknown: int) -> tf.lookup.StaticHashTable:
 
 
 def _titles(titles: Mapping[bytes, bytes]) -> tf.lookup.StaticHashTable:
-    ids = tf.constant(list(titles), tf.string)
-    texts = tf.constant(list(titles.values()), tf.string)
+    # The padding of short answers has no title either; with it the table is never empty, which it may not be.
+    named = {**titles, b"": b""}
+    ids, texts = tf.constant(list(named), tf.string), tf.constant(list(named.values()), tf.string)
     return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(ids, texts), "")

@@ -64,25 +64,25 @@ class WriteReport(beam.PTransform):
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Return nothing of interest."""
-        groups = {
+        kinds = {
             "splits": self._ingested.splits,
             "counts": self._ingested.counts,
             "notes": self._ingested.notes,
         }
-        counts = [
-            _count(rows, group, label)
-            for group, labelled in groups.items()
-            for label, rows in labelled.items()
+        tags = {(kind, label): rows for kind, labelled in kinds.items() for label, rows in labelled.items()}
+        # One count of tagged elements: a count per collection would give Beam ten times the stages to plan.
+        tagged = [
+            _tag(rows, tag) for tag, rows in {**tags, ("error_count", ""): self._ingested.errors}.items()
         ]
+        counts = tagged | "AllTags" >> beam.Flatten() | beam.combiners.Count.PerElement()
         first = (
             self._ingested.errors
             | "FirstErrors" >> beam.combiners.Top.Smallest(_FIRST)
-            | "KeyErrors" >> beam.Map(lambda errors: ("errors", "", [tuple(error) for error in errors]))
+            | "KeyErrors" >> beam.Map(lambda errors: (("errors", ""), [tuple(error) for error in errors]))
         )
-        total = _count(self._ingested.errors, "error_count", "")
         return (
-            (*counts, first, total)
-            | beam.Flatten()
+            (counts, first)
+            | "CountsAndErrors" >> beam.Flatten()
             | beam.combiners.ToList()
             | "WriteReport" >> beam.Map(_write, self._path)
         )
@@ -91,25 +91,21 @@ class WriteReport(beam.PTransform):
 def read_report(ingested: Ingested, path: str) -> Report:
     """Return what `WriteReport` wrote about `ingested`, labels in its order."""
     with tf.io.gfile.GFile(path) as file:
-        found = {(group, label): value for group, label, value in json.load(file)}
+        found = {(kind, label): value for (kind, label), value in json.load(file)}
     return Report(
-        splits={label: found["splits", label] for label in ingested.splits},
-        counts={label: found["counts", label] for label in ingested.counts},
-        notes={label: found["notes", label] for label in ingested.notes},
+        splits={label: found.get(("splits", label), 0) for label in ingested.splits},
+        counts={label: found.get(("counts", label), 0) for label in ingested.counts},
+        notes={label: found.get(("notes", label), 0) for label in ingested.notes},
         errors=[RowError(*error) for error in found["errors", ""]],
-        error_count=found["error_count", ""],
+        error_count=found.get(("error_count", ""), 0),
     )
 
 
-def _count(rows: beam.PCollection, group: str, label: str) -> beam.PCollection:
-    return (
-        rows
-        | f"Count[{group} {label}]" >> beam.combiners.Count.Globally()
-        | f"Name[{group} {label}]" >> beam.Map(lambda count: (group, label, count))
-    )
+def _tag(rows: beam.PCollection, tag: tuple[str, str]) -> beam.PCollection:
+    return rows | f"Tag[{' '.join(tag)}]" >> beam.Map(lambda _: tag)
 
 
-def _write(entries: Iterable[tuple[str, str, object]], path: str) -> None:
+def _write(entries: Iterable[tuple[tuple[str, str], object]], path: str) -> None:
     with tf.io.gfile.GFile(path, "w") as file:
         json.dump(list(entries), file)
 

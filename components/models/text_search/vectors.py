@@ -1,4 +1,4 @@
-"""Pre-trained word vectors in GloVe's text format, brought to the terms of a vocabulary."""
+"""Pre-trained word vectors in GloVe's text format (fastText's too), brought to the terms of a vocabulary."""
 
 from __future__ import annotations
 
@@ -82,6 +82,9 @@ class WordVectors:
         number = 1
         with _open(self.path) as file:
             while lines := list(islice(file, _CHUNK)):
+                # word2vec and fastText say first how many words and numbers follow.
+                if number == 1 and len(lines[0].split()) == 2:
+                    lines[0] = b""
                 yield number, lines
                 number += len(lines)
 

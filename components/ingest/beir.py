@@ -144,4 +144,5 @@ def _query(key: str, text: str, relevant: dict[str, int]) -> Record:
 def _unknown(what: str, key: str, judgement: tuple[Any, ...], found: Collection, where: str) -> RowError:
     _, _, _, index, line = judgement
     problem = f"The judgement names the {what} `{key}`, which `{where}` does not have."
-    return RowError(found.qrels[index].path, line, problem, f"Remove the judgement, or add the {what}.")
+    cure = f"Remove the judgement, or add the {what}."
+    return RowError(found.qrels[index].path, line, problem, cure, may_follow=True)

@@ -18,19 +18,26 @@ _LISTED = 5
 
 
 class RowError(NamedTuple):
-    """One thing that is wrong with one line; sorts by file and line.
+    """One thing that is wrong with one line.
 
     Attributes:
         file: The file as it was named to the reader.
         line: 1-based; 0 when the error is about the whole file.
         problem: With the offending value; ends with a period.
         cure: What to do; ends with a period.
+        may_follow: Whether it may only follow from another error, and so is reported after all others.
     """
 
     file: str
     line: int
     problem: str
     cure: str
+    may_follow: bool = False
+
+
+def by_place(error: RowError) -> tuple[bool, str, int]:
+    """Return what errors are reported in the order of."""
+    return error.may_follow, error.file, error.line
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _entry(path: str, number: int, line: str, text_required: bool) -> tuple[str,
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = json.loads(line.rstrip("\r\n"))
     except json.JSONDecodeError as error:
         raise BadValue(
             f"Not JSON at column {error.colno}: {error.msg}.", "Write one object a line."

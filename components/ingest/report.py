@@ -10,7 +10,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components.errors import InputError
-from components.ingest.contract import Ingested, RowError, input_error
+from components.ingest.contract import Ingested, RowError, by_place, input_error
 
 _FIRST = 5
 
@@ -77,7 +77,7 @@ class WriteReport(beam.PTransform):
         counts = tagged | "AllTags" >> beam.Flatten() | beam.combiners.Count.PerElement()
         first = (
             self._ingested.errors
-            | "FirstErrors" >> beam.combiners.Top.Smallest(_FIRST)
+            | "FirstErrors" >> beam.combiners.Top.Smallest(_FIRST, key=by_place)
             | "KeyErrors" >> beam.Map(lambda errors: (("errors", ""), [tuple(error) for error in errors]))
         )
         return (

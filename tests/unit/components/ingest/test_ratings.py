@@ -40,7 +40,7 @@ def rows(data: TableData) -> list[Any]:
 def failure(write: Callable[..., str]) -> Callable[..., str]:
     def fail(content: str | bytes, **changes: Any) -> str:
         path = write("ratings.csv", content)
-        errors = sorted(row for row in rows(settings(path, **changes)) if isinstance(row, RowError))
+        errors = [row for row in rows(settings(path, **changes)) if isinstance(row, RowError)]
         return str(input_error(errors[:5], len(errors))).replace(path, "FILE")
 
     return fail

@@ -1,4 +1,4 @@
-"""Errors that a request can end with: canonical codes and the HTTP status of each."""
+"""Errors that a request can end with, and the HTTP status of each."""
 
 from __future__ import annotations
 
@@ -72,5 +72,5 @@ def invalid(message: str) -> ServingError:
 
 
 def too_large(message: str) -> ServingError:
-    """Return the error for a request over a size limit: HTTP 413, gRPC RESOURCE_EXHAUSTED."""
+    """Return the error for a request over a size limit (HTTP 413)."""
     return ServingError(Code.RESOURCE_EXHAUSTED, message, http_status=413)

@@ -27,7 +27,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def make_server(manager: Manager, executor: ThreadPoolExecutor) -> grpc.Server:
-    """Return a server that answers from `manager`; it has no port yet and is not started."""
+    """Return a server that answers from `manager`, without a port, not started."""
     options = [
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),

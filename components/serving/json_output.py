@@ -1,4 +1,4 @@
-"""Arrays -> JSON of a predict response, in TensorFlow Serving's number format and layout.
+"""Write arrays as TensorFlow Serving writes a predict response.
 
 Numbers keep six digits when that is exact and enough digits to read back the same value otherwise; a float
 always shows that it is one (`999999.0`, `9e+06`). NaN and infinities are bare words, which strict JSON
@@ -89,7 +89,7 @@ def _document(key: str, value: str) -> str:
 
 
 def _row_texts(name: str, array: Array, depth: int) -> list[str]:
-    """Return one line of JSON per row; `depth` is the nesting of the row's own content."""
+    """Return one JSON text per row; `depth` is the nesting of its own content."""
     texts = _tokens(name, array, depth + max(array.ndim - 1, 0))
     for axis in range(array.ndim - 1, 0, -1):
         size, count = array.shape[axis], int(np.prod(array.shape[:axis]))

@@ -1,4 +1,4 @@
-"""Parse a request body with TensorFlow Serving's words for what is wrong, and bounds on what is accepted."""
+"""Parse a request body, with bounds and TensorFlow Serving's error texts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TEXTS = {
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in `body`; `NaN`, `Infinity` and `-Infinity` are numbers.
+    """Return the JSON object in `body`; `NaN` and `-Infinity` are numbers too.
 
     Raises:
         ServingError: INVALID_ARGUMENT: not JSON, not an object, or nested deeper than `MAX_DEPTH`.
@@ -46,7 +46,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def echo(value: Any) -> str:
-    """Return `value` as indented JSON for an error message, cut at `MAX_ECHO` characters."""
+    """Return `value` as indented JSON, cut at `MAX_ECHO` characters."""
     parts: list[str] = []
     length = 0
     # Indentation can make the text hundreds of times larger than the request: stop while writing.

@@ -1,4 +1,4 @@
-"""JSON of a predict request -> one array per input, by TensorFlow Serving's rules and with its messages.
+"""Read a predict request's JSON as TensorFlow Serving does, into arrays.
 
 A request is in row format (`instances`: one element per row of the batch) or in columnar format (`inputs`:
 one nested list per input). Types follow the signature and nothing is rounded silently: an int tensor takes no

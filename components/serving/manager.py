@@ -1,4 +1,4 @@
-"""Load the newest good version of every model and unload the others, without a gap.
+"""Load the newest good version of every model, unload the others, no gap.
 
 The next version is loaded and made available before the old one goes, and the old one is freed only when
 its last request is done. A version that is refused or fails to load leaves the older one serving; it is
@@ -74,7 +74,7 @@ class Manager:
         self._pool = ThreadPoolExecutor(_LOAD_THREADS, thread_name_prefix="serving-load")
 
     def aspire(self, found: Found) -> None:
-        """Begin to serve the newest version of each model in `found`, and nothing of any other model.
+        """Begin to serve the newest version of each model, and of no other model.
 
         Returns at once. A model that is busy with an earlier call is left alone; the next call gets to it.
         """
@@ -131,7 +131,7 @@ class Manager:
             return sorted(model for model, versions in self._served.items() if versions)
 
     def close(self, grace_seconds: float) -> None:
-        """Unload everything, after the requests under way but no later than `grace_seconds`."""
+        """Unload everything, after the requests under way or `grace_seconds`."""
         deadline = monotonic() + grace_seconds
         self._pool.shutdown(wait=True, cancel_futures=True)
         for model in self.models():

@@ -14,6 +14,7 @@ import tensorflow as tf
 import uvicorn
 
 from components import artifact
+from components.errors import LodestarError
 
 from . import grpc_api, servable
 from .manager import Manager
@@ -23,6 +24,7 @@ from .source import Source
 from .status import Event
 
 _MAX_CONNECTIONS = 1000
+_WORKERS_PER_CORE = 4
 _START_SECONDS = 10.0
 
 
@@ -39,11 +41,12 @@ class ModelServer:
         tf.get_logger().setLevel("ERROR")
         self._root = root
         self._on_event = on_event
-        self._workers = [ThreadPoolExecutor(4 * (os.cpu_count() or 1)) for _ in range(2)]
+        size = _WORKERS_PER_CORE * (os.cpu_count() or 1)
+        self._rest_workers, self._grpc_workers = ThreadPoolExecutor(size), ThreadPoolExecutor(size)
         self._manager = Manager(artifact.verify, servable.load, on_event)
         self._source = Source(root, poll_seconds, self._manager.aspire)
-        self._grpc = grpc_api.make_server(self._manager, self._workers[1])
-        app = RestApi(self._manager, self._workers[0])
+        self._grpc = grpc_api.make_server(self._manager, self._grpc_workers)
+        app = RestApi(self._manager, self._rest_workers)
         self._rest = uvicorn.Server(_rest_config(app))
         self._rest_thread = threading.Thread(target=self._run_rest, name="serving-rest")
         self._rest_socket: socket.socket | None = None
@@ -59,6 +62,7 @@ class ModelServer:
 
         Raises:
             InputError: The gRPC port is taken.
+            LodestarError: The REST API does not come up.
         """
         self._rest_socket = rest_socket
         try:
@@ -86,7 +90,7 @@ class ModelServer:
         self._grpc.stop(grace_seconds).wait()
         self._rest_thread.join()
         self._manager.close(grace_seconds)
-        for workers in self._workers:
+        for workers in (self._rest_workers, self._grpc_workers):
             workers.shutdown(wait=False, cancel_futures=True)
 
     def _load_what_is_there(self) -> None:
@@ -103,6 +107,11 @@ class ModelServer:
         deadline = monotonic() + _START_SECONDS
         while not self._rest.started and self._rest_thread.is_alive() and monotonic() < deadline:
             sleep(0.005)
+        if not self._rest.started:
+            raise LodestarError(
+                f"The REST API did not start within {_START_SECONDS:g} s.",
+                cure="Look at the messages above, then start the server again.",
+            )
 
 
 def _rest_config(app: RestApi) -> uvicorn.Config:

@@ -1,4 +1,4 @@
-"""Build the messages that both APIs answer with, and convert tensors to and from theirs."""
+"""Build the messages of both APIs, and convert tensors to and from them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def to_array(name: str, proto: Any) -> Array:
 
 
 def to_proto(array: Array) -> Any:
-    """Return an array as a TensorProto with one entry per value, which clients in any language read."""
+    """Return an array as a TensorProto with one entry per value."""
     field = _FIELDS.get(array.dtype.name)
     if field is None:
         return tf.make_tensor_proto(array)

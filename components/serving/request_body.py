@@ -1,4 +1,4 @@
-"""Read a request's body within limits: its size, and its size after decompression."""
+"""Read a request's body within limits, before and after decompression."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def decompress(body: bytes) -> bytes:
-    """Return the content of a gzip body, at most `MAX_DECOMPRESSED_BYTES` of it in memory.
+    """Return the content of a gzip body of bounded size.
 
     Raises:
         ServingError: HTTP 413: it is larger. INVALID_ARGUMENT: it is not gzip, or cut off.

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API as an ASGI application: predict, model status, metadata."""
+"""Answer TensorFlow Serving's REST API: predict, model status, metadata."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Servable:
         }
 
     def input_dtypes(self, signature_name: str) -> dict[str, str]:
-        """Return input name -> type name of a signature; an empty name means the default signature.
+        """Return input name -> type name; an empty name is the default signature.
 
         Raises:
             ServingError: INVALID_ARGUMENT: there is no such signature.
@@ -105,9 +105,9 @@ class Servable:
         return self._run({key: self._tensors[signature.outputs[key].name] for key in names}, feeds)
 
     def warm_up(self) -> None:
-        """Run every signature once on one row of zeros, so that the first request is not the slow one.
+        """Run every signature once, so that the first request is not the slow one.
 
-        A signature that refuses such a row is left cold.
+        Each gets one row of zeros or empty strings; one that refuses it is left cold.
         """
         for name, signature in self._runnable.items():
             inputs = {key: _zeros(info) for key, info in signature.inputs.items()}

@@ -1,4 +1,4 @@
-"""Serve models as `tensorflow_model_server` does, from one folder, in one process.
+"""Serve a folder of models as `tensorflow_model_server` does.
 
 Any TensorFlow Serving client works: the REST and gRPC APIs, their error texts and their number format are the
 same. What differs, on purpose:
@@ -44,9 +44,10 @@ def serve(
     grpc_port: int = GRPC_PORT,
     poll_seconds: float = 1.0,
 ) -> None:
-    """Serve every model under `root` until SIGTERM or SIGINT, then finish what is under way and return.
+    """Serve every model under `root` until SIGTERM or SIGINT.
 
-    Call it from the main thread. New models and versions are followed without a restart.
+    Then requests under way are finished and the call returns. Call it from the main thread. New models and
+    versions are followed without a restart.
 
     Args:
         root: `<root>/<model>/<version>/`; it may be empty or missing, models are served when they appear.

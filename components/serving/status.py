@@ -1,4 +1,4 @@
-"""What the server says of its versions: states for callers, events for the terminal."""
+"""Say what became of versions: states for callers, events for terminals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .errors import Code
 
 
 class State(IntEnum):
-    """Where a version is in its life; the numbers are those of TensorFlow Serving's API."""
+    """Where a version is in its life, numbered as in TensorFlow Serving's API."""
 
     START = 10
     LOADING = 20

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.models.text_search.collection import Queries
-from components.models.text_search.fusion import GRID, _cautious, fit_weights
+from components.models.text_search.fusion import GRID, _cautious, _drawn, fit_weights
 from components.models.text_search.network import FusedScorer, VectorScorer
 
 from .conftest import configured
@@ -25,8 +25,8 @@ def queries(relevant: np.ndarray) -> Queries:
     return Queries([np.array([t]) for t in range(N)], [{IDS[document]: 1} for document in relevant])
 
 
-def fit(scorer: FusedScorer, judged: Queries, weights=(1.0, 0.35), seed=0):
-    train = configured(train={"weights": weights, "seed": seed}).train
+def fit(scorer: FusedScorer, judged: Queries, weights=(1.0, 0.35)):
+    train = configured(train={"weights": weights}).train
     return fit_weights(scorer, train, IDS, judged, N)
 
 
@@ -87,6 +87,15 @@ def test_the_choice_is_within_a_standard_error_of_the_best_and_nearest_to_the_de
 
 
 def test_many_queries_are_drawn_by_the_seed():
-    many = Queries([np.array([t % N]) for t in range(2500)], [{IDS[t % N]: 1} for t in range(2500)])
-    first, again = fit(fusion(SHIFTED), many, seed=4), fit(fusion(SHIFTED), many, seed=4)
-    assert first == again
+    judged = queries(SHIFTED)
+    drawn = _drawn(judged, seed=4, limit=10)
+    assert len(drawn) == 10
+    # Each query keeps its own judgements.
+    assert drawn.judgements == [judged.judgements[terms[0]] for terms in drawn.terms]
+    assert drawn.judgements == _drawn(judged, seed=4, limit=10).judgements
+    assert drawn.judgements != _drawn(judged, seed=5, limit=10).judgements
+
+
+def test_few_queries_are_all_used():
+    judged = queries(SHIFTED)
+    assert _drawn(judged, seed=4) is judged

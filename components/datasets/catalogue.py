@@ -76,8 +76,7 @@ def load_catalogue(text: str) -> dict[str, Dataset]:
 
 def list_datasets() -> list[Dataset]:
     """Return every data set that can be fetched, in the catalogue's order."""
-    text = resources.files(__package__).joinpath("catalogue.yaml").read_text(encoding="utf-8")
-    return list(load_catalogue(text).values())
+    return list(load_catalogue(_text()).values())
 
 
 def find_dataset(name: str) -> Dataset:
@@ -92,3 +91,7 @@ def find_dataset(name: str) -> Dataset:
     near = get_close_matches(name.lower(), known, n=1, cutoff=0.4)
     hint = f"Did you mean `{near[0]}`? " if near else ""
     raise InputError(f"There is no data set `{name}`.", cure=f"{hint}Data sets: {', '.join(known)}.")
+
+
+def _text() -> str:
+    return resources.files(__package__).joinpath("catalogue.yaml").read_text(encoding="utf-8")

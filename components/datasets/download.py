@@ -62,18 +62,24 @@ def _receive(url: str, part: Path, progress: Progress) -> None:
         if there and response.status_code == requests.codes.requested_range_not_satisfiable:
             return  # Nothing comes after what is there: it is complete, or the checksum will tell.
         response.raise_for_status()
-        start = there if _continues_at(response, there) else 0
+        partial = response.status_code == requests.codes.partial_content
+        if partial and not _continues_at(response, there):
+            part.unlink()
+            raise requests.ConnectionError(f"asked for bytes from {there}, got others")
+        start = there if partial else 0
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
         with part.open("ab" if start else "wb") as file:
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
                 progress(file.tell(), total)
+            received = file.tell()
+    if total is not None and received < total:
+        # urllib3 1 takes an early end of the body for its end.
+        raise requests.ConnectionError(f"closed after {received} of {total} bytes")
 
 
 def _continues_at(response: requests.Response, there: int) -> bool:
-    if response.status_code != requests.codes.partial_content:
-        return False
     match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     return match is not None and int(match[1]) == there
 

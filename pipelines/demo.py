@@ -23,6 +23,7 @@ QUERIES = (
 _REST_PORT = 18501
 _GRPC_PORT = 18500
 _START_SECONDS = 120.0
+_STOP_SECONDS = 60.0
 
 
 def main() -> int:
@@ -67,8 +68,16 @@ def _served() -> Iterator[None]:
             _wait_for(family, server)
         yield
     finally:
-        server.terminate()
-        server.wait(timeout=30)
+        _stop(server)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        raise LodestarError("The server did not stop; it was killed.", cure="Look at logs/serve.log.") from None
 
 
 def _wait_for(family: str, server: subprocess.Popen[bytes]) -> None:

@@ -59,7 +59,7 @@ def _curves(history: Mapping[str, Any]) -> str:
     series = {name: values for name, values in history["series"].items() if len(values) > 0}
     if not series:
         return ""
-    figure = Figure(figsize=(7, 3.2))
+    figure = Figure(figsize=(9, 3.4))
     axes = figure.subplots()
     for name, values in series.items():
         axes.plot(range(1, len(values) + 1), values, marker="." if len(values) < 40 else "", label=name)
@@ -73,7 +73,7 @@ def _slice_bars(slices: Mapping[str, Mapping[str, Any]], metric: str) -> str:
     names = [name for name, values in slices.items() if metric in values]
     if not names:
         return ""
-    figure = Figure(figsize=(7, 0.8 + 0.45 * len(names)))
+    figure = Figure(figsize=(9, 1.2 + 0.45 * len(names)))
     axes = figure.subplots()
     for offset, (key, label, color) in zip((-0.27, 0.0, 0.27), _RIVALS, strict=True):
         found = [(row + offset, slices[name][metric][key]) for row, name in enumerate(names)]
@@ -84,7 +84,7 @@ def _slice_bars(slices: Mapping[str, Mapping[str, Any]], metric: str) -> str:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlabel(metric)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(_RIVALS))
     return _svg(figure)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from .network import Factors, Ratings
 
@@ -53,7 +55,7 @@ class Recommender(tf.Module):
         counts = np.bincount(ratings.items, minlength=factors.items).astype(np.float32)
         self.popularity = tf.Variable(counts, trainable=False, name="popularity")
         self.confidence = tf.Variable(
-            counts / (counts + rank_damping * counts.mean()), trainable=False, name="confidence"
+            confidence(counts, rank_damping), trainable=False, dtype=tf.float32, name="confidence"
         )
         by_user = np.argsort(ratings.users, kind="stable")
         ends = np.cumsum(np.bincount(ratings.users, minlength=factors.users + 1))
@@ -125,6 +127,17 @@ class Recommender(tf.Module):
         items = tf.gather(seen, users)
         where = tf.stack([tf.cast(items.value_rowids(), tf.int32), items.flat_values], axis=1)
         return tf.tensor_scatter_nd_update(scores, where, tf.fill(tf.shape(where)[:1], _LOWEST))
+
+
+def confidence(counts: NDArray[Any], damping: float) -> NDArray[Any]:
+    """Return by how much an item's lead counts, in (0, 1], see `RankedServeSettings`.
+
+    Args:
+        counts: Number of ratings of each item, float `[items]`; 0 is taken for 1.
+        damping: In multiples of the mean number.
+    """
+    known = np.maximum(counts, 1)
+    return np.asarray(known / (known + damping * known.mean()))
 
 
 def _rows(file: str, unknown: int) -> tf.lookup.StaticHashTable:

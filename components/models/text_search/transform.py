@@ -36,7 +36,7 @@ def preprocessing_fn(
     vocabulary = tft.vocabulary(
         distinct(terms),
         top_k=settings.max_vocabulary,
-        frequency_threshold=settings.min_document_frequency,
+        frequency_threshold=settings.min_document_frequency if settings.min_document_frequency > 1 else None,
         vocab_filename=VOCABULARY,
     )
     return {

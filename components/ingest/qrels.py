@@ -5,7 +5,6 @@ from __future__ import annotations
 from components.ingest import values
 from components.ingest.columns import Column, Table
 from components.ingest.delimited import Row, TableFile
-from components.ingest.values import BadValue
 
 QRELS = Table(
     "judgements",
@@ -31,7 +30,4 @@ class JudgementOf:
         """
         query = values.identifier(row.fields["query-id"], "query-id")
         document = values.identifier(row.fields["corpus-id"], "corpus-id")
-        score = values.number(row.fields["score"], "score")
-        if not score.is_integer():
-            raise BadValue(f"`score` is {score:g}, which is not a whole number.", "Grade with whole numbers.")
-        return query, document, int(score), index, row.line
+        return query, document, values.whole(row.fields["score"], "score"), index, row.line

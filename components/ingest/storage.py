@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import BinaryIO, cast
 
@@ -56,6 +56,9 @@ def fingerprint(paths: Sequence[str], base: str) -> str:
     """Return the sha256 over names (relative to `base`) and contents of `paths`, as 64 hex digits.
 
     Depends on neither times nor the order of `paths`.
+
+    Raises:
+        InputError: A file cannot be read.
     """
     total = hashlib.sha256()
     for path in sorted(paths):
@@ -66,12 +69,11 @@ def fingerprint(paths: Sequence[str], base: str) -> str:
 
 def _content_digest(path: str) -> str:
     digest = hashlib.sha256()
-    for chunk in _chunks(path):
-        digest.update(chunk)
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except tf.errors.OpError as error:
+        problem = f"The file cannot be read: {error.message}."
+        raise InputError(problem, cure="Name a file that can be read.", source=path) from error
     return digest.hexdigest()
-
-
-def _chunks(path: str) -> Iterator[bytes]:
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime, timezone
 
 _NO_GENRES = "(no genres listed)"
@@ -66,17 +67,40 @@ def rating(text: str, low: float, high: float) -> float:
     )
 
 
+def whole(text: str, name: str) -> int:
+    """Return the whole number in column `name`; 64 bits hold it.
+
+    Raises:
+        BadValue: `text` is no such number.
+    """
+    value = _exact(text, name)
+    if value != int(value):
+        raise BadValue(f"`{name}` is {text}, which is not a whole number.", "Write a whole number, e.g. 3.")
+    if not -(2**63) <= value < 2**63:
+        raise BadValue(f"`{name}` is {text}, which 64 bits cannot hold.", "Write a smaller number.")
+    return int(value)
+
+
 def timestamp(text: str) -> int:
-    """Return seconds since 1970 UTC of a number of seconds or an ISO 8601 date; one without a zone is UTC.
+    """Return a time as a whole number: seconds since 1970 UTC of an ISO 8601 date, a number as it is.
+
+    A date without a zone is in UTC; of a number with a fraction the whole part is returned.
 
     Raises:
         BadValue: `text` is neither.
     """
     try:
-        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        when = datetime.fromisoformat(text.replace("Z", "+00:00")) if text[4:5] == "-" else None
     except ValueError:
-        return int(number(text, "timestamp"))
+        when = None
+    if when is None:
+        return whole(str(int(_exact(text, "timestamp"))), "timestamp")
     return int((when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp())
+
+
+def _exact(text: str, name: str) -> int | float:
+    # By way of a float, a time in nanoseconds would lose its last digits.
+    return int(text) if re.fullmatch(r"-?\d{1,19}", text) else number(text, name)
 
 
 def genres(text: str) -> list[str]:

@@ -127,7 +127,7 @@ BAD = {
         "qrels/test.tsv",
         f"{HEADER}q1\td1\t0.5\n",
         "FILE:2: `score` is 0.5, which is not a whole number.",
-        "whole numbers",
+        "Write a whole number",
     ),
     "qrels without a column": (
         "qrels/test.tsv",

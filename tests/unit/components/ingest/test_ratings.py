@@ -372,3 +372,37 @@ def test_iso_dates_are_times(write: Callable[..., str]) -> None:
     path = write("r.csv", "user,item,rating,date\nu,i,3,1970-01-02\nu,j,3,1970-01-01T00:00:09Z\n")
 
     assert [row[4] for _, row in rows(settings(path))] == [86_400, 9]
+
+
+@pytest.mark.parametrize(
+    ("names", "items", "users"),
+    [
+        (
+            ("u.data", "u.item", "u.user"),
+            "1|Café (1995)|01-Jan-1995||http://x|0|0|0|1|" + "|".join("0" * 14) + "|1\n",
+            "7|24|M|writer|85711\n",
+        ),
+        (
+            ("ratings.dat", "movies.dat", "users.dat"),
+            "1::Café (1995)::Animation|Western\n",
+            "7::M::24::writer::85711\n",
+        ),
+    ],
+    ids=["ml-100k", "ml-1m"],
+)
+def test_movielens_tables_are_read_as_published(
+    write: Callable[..., str], names: tuple[str, str, str], items: str, users: str
+) -> None:
+    source = write(names[0], "7\t1\t3\t881250949\n").rpartition("/")[0]
+    write(names[1], items.encode("latin-1"))
+    write(names[2], users)
+    layout = find_layout(settings(source))
+    assert layout.items
+    assert layout.users
+
+    ((item, (_, item_record)),) = parse_rows(0, layout.items, EntityOf("item_id"))
+    ((user, (_, user_record)),) = parse_rows(0, layout.users, EntityOf("user_id"))
+
+    assert (item, user) == ("1", "7")
+    assert item_record == {"item_id": "1", "title": "Café (1995)", "genres": ["Animation", "Western"]}
+    assert user_record == {"user_id": "7", "age": "24", "gender": "M", "occupation": "writer"}

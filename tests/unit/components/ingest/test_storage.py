@@ -6,9 +6,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components.errors import InputError
 from components.ingest.storage import fingerprint
 
 
@@ -43,3 +45,10 @@ def test_any_changed_byte_matters(tmp_path: Path, content: bytes, at: int, chang
     path.write_bytes(content[:at] + bytes([content[at] ^ change]) + content[at + 1 :])
 
     assert of(tmp_path, "a") != before
+
+
+def test_a_folder_where_a_file_belongs_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").mkdir()
+
+    with pytest.raises(InputError, match="cannot be read"):
+        of(tmp_path, "ratings.csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 
 from components.serving.server import serve
 from components.serving.status import Event
@@ -18,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     with noise_to(home.logs / "serve.log") as terminal:
 
         def tell(event: Event) -> None:
-            line = json.dumps({"event": str(event)}) if as_json else str(event)
+            line = json.dumps(asdict(event)) if as_json else str(event)
             print(line, file=terminal, flush=True)
 
         serve(

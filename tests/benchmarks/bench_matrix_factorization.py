@@ -1,10 +1,10 @@
-"""ML-100K's official folds u1-u5: matrix factorisation against Surprise on the same folds, in the same run.
+"""ML-100K's official folds u1-u5: matrix factorisation, and Surprise on the same folds in the same run.
 
-    python tests/benchmarks/bench_matrix_factorization.py --data path/to/ml-100k
+    python -m tests.benchmarks.bench_matrix_factorization [--data ML_100K_FOLDER]
 
 Every fold goes through the family's own reading, Transform, training, SavedModel and evaluation with the
-settings of its `config.yaml`. `train s` is the training as it runs in the Trainer, the refit and the search
-for the number of epochs included, and `export s` what the Trainer does besides.
+settings of its `config.yaml`. `train s` is all training: the search for the number of epochs on a part of the
+train split, and the refit on all of it. Ends with 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import functools
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,20 +26,31 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import apache_beam as beam
 import numpy as np
+import surprise
 import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 import yaml
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.coders import example_coder
 from tfx_bsl.public import tfxio
 
+from components.datasets.fetch import resolve
 from components.evaluation.scores import EvalData, Scores
 from components.examples import Examples
 from components.family import find_family
 from components.ingest.writer import WriteSplit
+from pipelines.home import Home
 
 FAMILY = find_family("matrix-factorization")
+OURS, BASELINE = "matrix-factorization", "its damped-bias baseline"
+PEERS: dict[str, Callable[[], Any]] = {
+    "Surprise BaselineOnly": lambda: surprise.BaselineOnly(verbose=False),
+    "Surprise SVD": surprise.SVD,
+    # These parameters were chosen on the test folds themselves, which flatters them.
+    "Surprise SVD, tuned": lambda: surprise.SVD(n_factors=200, n_epochs=100, lr_all=0.005, reg_all=0.1),
+}
+RANKINGS = ("ndcg@10", "recall@10")
+RMSE_TARGET, SECONDS_TARGET = 0.920, 30.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,8 @@ def transform(settings: Any, fold: Fold) -> None:
     )
     with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=fold.scratch):
         sources = {
-            split: tfxio.TFExampleRecord(f"{fold.raw}/Split-{split}/*", schema=schema) for split in FAMILY.splits
+            split: tfxio.TFExampleRecord(f"{fold.raw}/Split-{split}/*", schema=schema)
+            for split in FAMILY.splits
         }
         read = {
             split: (pipeline | f"Read[{split}]" >> source.BeamSource(), source.TensorAdapterConfig())
@@ -91,15 +104,13 @@ def transform(settings: Any, fold: Fold) -> None:
 
 def write_transformed(split: str, data_and_graph: Any, fold: Fold) -> None:
     """Write one split as the Transform node does."""
-    transformed, _ = data_and_graph | f"Transform[{split}]" >> tft_beam.TransformDataset(
+    batches, metadata = data_and_graph | f"Transform[{split}]" >> tft_beam.TransformDataset(
         output_record_batches=True
     )
+    coder = tfxio.RecordBatchToExamplesEncoder(metadata.schema)
     target = beam.io.WriteToTFRecord(f"{fold.transformed}/Split-{split}/examples", file_name_suffix=".gz")
-    _ = (
-        transformed
-        | f"Encode[{split}]" >> beam.FlatMapTuple(lambda b, _: example_coder.RecordBatchToExamplesEncoder().encode(b))
-        | f"WriteTransformed[{split}]" >> target
-    )
+    encode = beam.FlatMapTuple(lambda batch, _: coder.encode(batch))
+    _ = batches | f"Encode[{split}]" >> encode | f"WriteTransformed[{split}]" >> target
 
 
 def train(settings: Any, fold: Fold) -> tuple[float, float]:
@@ -131,8 +142,6 @@ def train(settings: Any, fold: Fold) -> tuple[float, float]:
 
 def surprise_scores(data: Path, fold: int, algorithm: Callable[[], Any]) -> tuple[float, float, float]:
     """Return RMSE, MAE and training seconds of one of Surprise's algorithms."""
-    import surprise
-
     np.random.seed(20)
     reader = surprise.Reader("ml-100k")
     files = [(str(data / f"u{fold}.base"), str(data / f"u{fold}.test"))]
@@ -151,52 +160,57 @@ def surprise_scores(data: Path, fold: int, algorithm: Callable[[], Any]) -> tupl
 
 def run_fold(data: Path, number: int) -> dict[str, Any]:
     """Return all figures of one fold."""
-    import surprise
-
     settings = settings_for(data, number)
     with tempfile.TemporaryDirectory() as folder:
         fold = Fold(Path(folder))
         ingest(settings, fold)
         transform(settings, fold)
-        fit_seconds, export_seconds = train(settings, fold)
-        history = json.loads(Path(fold.logs, "history.json").read_text())["series"]
+        fit_seconds, other_seconds = train(settings, fold)
+        epochs = len(json.loads(Path(fold.logs, "history.json").read_text())["series"]["refit rmse"])
         eval_data = EvalData(Examples(fold.raw), Examples(fold.transformed), fold.graph)
         evaluator = FAMILY.load("evaluator")
         scores: Scores = evaluator.evaluate(tf.saved_model.load(fold.model), eval_data, settings)
         bias: Scores = evaluator.baseline(eval_data, settings)
-    peers = {"BaselineOnly": lambda: surprise.BaselineOnly(verbose=False), "SVD": surprise.SVD}
+    rankings = [f"{name} {scores.metrics[name]:.4f} (baseline {bias.metrics[name]:.4f})" for name in RANKINGS]
     return {
-        "ours": (scores.metrics["rmse"], scores.metrics["mae"], fit_seconds),
-        "baseline": (bias.metrics["rmse"], bias.metrics["mae"], float("nan")),
-        **{f"Surprise {name}": surprise_scores(data, number, make) for name, make in peers.items()},
-        "export": export_seconds,
-        "epochs": len(history["refit rmse"]),
-        "ranking": {name: (scores.metrics[name], bias.metrics[name]) for name in ("ndcg@10", "recall@10")},
-        "slices": scores.slices,
+        OURS: (scores.metrics["rmse"], scores.metrics["mae"], fit_seconds),
+        BASELINE: (bias.metrics["rmse"], bias.metrics["mae"], float("nan")),
+        **{name: surprise_scores(data, number, make) for name, make in PEERS.items()},
+        "note": f"{epochs} epochs, export {other_seconds:.1f} s; {', '.join(rankings)}",
     }
 
 
-def main() -> None:
-    """Print one line per fold and system, and the means."""
+def main() -> int:
+    """Print a line for each fold and system, and the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with u1.base, u1.test, ...")
+    parser.add_argument("--data", default="ml-100k", help="folder with u1.base, ...; fetched if not given")
     parser.add_argument("--folds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     args = parser.parse_args()
-    systems = ("ours", "baseline", "Surprise BaselineOnly", "Surprise SVD")
-    table: dict[str, list[tuple[float, ...]]] = {system: [] for system in systems}
-    print(f"{'fold':5}{'system':24}{'RMSE':>8}{'MAE':>8}{'train s':>9}")
+    data = Path(resolve(args.data, Home.find().data, FAMILY.folder / "sample"))
+    table: dict[str, list[tuple[float, ...]]] = {system: [] for system in (OURS, BASELINE, *PEERS)}
+    print(f"{'fold':6}{'system':26}{'RMSE':>8}{'MAE':>8}{'train s':>9}")
     for number in args.folds:
-        result = run_fold(args.data, number)
-        for system in systems:
-            table[system].append(result[system])
-            rmse, mae, seconds = result[system]
-            print(f"u{number:<4}{system:24}{rmse:8.4f}{mae:8.4f}{seconds:9.1f}")
-        ranking = "  ".join(f"{n} {a:.4f} (baseline {b:.4f})" for n, (a, b) in result["ranking"].items())
-        print(f"     epochs {result['epochs']}, export {result['export']:.1f} s, {ranking}", flush=True)
-    for system in systems:
-        rmse, mae, seconds = np.mean(table[system], axis=0)
-        print(f"mean {system:24}{rmse:8.4f}{mae:8.4f}{seconds:9.1f}")
+        result = run_fold(data, number)
+        for system, rows in table.items():
+            rows.append(result[system])
+            print_row(f"u{number}", system, *result[system])
+        print(f"      {result['note']}", flush=True)
+    means = {system: np.mean(rows, axis=0) for system, rows in table.items()}
+    for system, mean in means.items():
+        print_row("mean", system, *mean)
+    slowest = max(seconds for _, _, seconds in table[OURS])
+    met = means[OURS][0] <= RMSE_TARGET and slowest <= SECONDS_TARGET
+    print(
+        f"target: mean RMSE <= {RMSE_TARGET}, every fold <= {SECONDS_TARGET:g} s: {'met' if met else 'MISSED'}"
+    )
+    return 0 if met else 1
+
+
+def print_row(fold: str, system: str, rmse: float, mae: float, seconds: float) -> None:
+    """Print one line of the table."""
+    shown = "" if np.isnan(seconds) else f"{seconds:9.1f}"
+    print(f"{fold:6}{system:26}{rmse:8.4f}{mae:8.4f}{shown}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

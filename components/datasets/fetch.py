@@ -41,11 +41,11 @@ class Verified:
 
 
 def fetch(name: str, into: Path) -> Path:
-    """Return the folder `<into>/<name>` with the data set, fetching it unless it is there and intact.
+    """Fetch the data set unless it is there and intact; return its folder.
 
-    With the environment variable LODESTAR_DATA_MIRROR, files come from `<mirror>/<name>/` and not from the
-    network. The folder appears when everything in it is verified; an interrupted download is resumed by the
-    next call.
+    The folder is `<into>/<name>`; it appears when everything in it is verified. An interrupted download is
+    resumed by the next call. With the environment variable LODESTAR_DATA_MIRROR, files come from
+    `<mirror>/<name>/` and not from the network.
 
     Raises:
         InputError: No data set has this name, it cannot be had, or its contents are wrong.
@@ -120,6 +120,7 @@ def _fetch(dataset: Dataset, folder: Path, work: Path) -> None:
             staged / file, sha256, f"`{dataset.name}` has other contents there than the catalogue says."
         )
     write_sums(staged)
+    # Only whole and verified data is ever called by its name.
     shutil.rmtree(folder, ignore_errors=True)
     staged.rename(folder)
     shutil.rmtree(work)
@@ -172,7 +173,7 @@ def _entries(folder: Path) -> list[Path]:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock `path`: of two processes that fetch the same data set, the second finds it there."""
+    """Let one process at a time fetch a data set; the second then finds it there."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Read a text collection in BEIR form: `corpus.jsonl`, `queries.jsonl` and judgements in `qrels/`.
+"""Read a text collection in BEIR form: corpus, queries and qrels.
 
 A family's `ingest.py` is `from components.ingest.beir import files, read`. Splits and features:
 
@@ -95,7 +95,7 @@ def _document(key: str, entry: Entry) -> Record:
 
 
 def _known_documents(documents: beam.PCollection, judgements: beam.PCollection, found: Collection) -> Any:
-    """Return (query id, judgement) where the corpus has the document; the others are errors."""
+    """Return (query id, judgement) where the corpus has the document."""
     by_document = judgements | "ByDocument" >> beam.Map(lambda judgement: (judgement[1], judgement))
     ids = documents | "DocumentIds" >> beam.Map(lambda kv: (kv[0], True))
     joined = {"known": ids, "judgements": by_document} | "JoinDocuments" >> beam.CoGroupByKey()

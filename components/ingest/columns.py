@@ -1,4 +1,4 @@
-"""Which field of a row is which of our columns: by header names or, without a header, by position."""
+"""Which field of a row is which column: by header names or by position."""
 
 from __future__ import annotations
 

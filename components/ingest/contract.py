@@ -1,4 +1,4 @@
-"""What a family's `ingest.py` gives back: records by split, and what was wrong with the rows."""
+"""What a family's `ingest.py` gives back: records by split, and errors."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Ingested:
 
 
 def input_error(first: Sequence[RowError], total: int) -> InputError:
-    """Return one error for `total` wrong rows, of which `first` are the first by file and line."""
+    """Return one error for `total` wrong rows, of which `first` come first."""
     head, *rest = first
     cure = head.cure
     if rest:

@@ -52,7 +52,10 @@ class Row:
 
 
 def read_rows(file: TableFile) -> Iterator[Row | RowError]:
-    """Yield the rows of `file` and whatever is wrong with it, in order; blank lines are skipped."""
+    """Yield the rows of `file` and whatever is wrong with it, in order.
+
+    Blank lines are skipped. A first line that cannot be understood ends the file: no row after it could be.
+    """
     lines = Lines(file.path, file.encoding)
     layout: Plan | None = None
     rows = 0
@@ -94,7 +97,7 @@ def _nothing(file: TableFile, layout: Plan | None) -> RowError:
 
 
 def _records(lines: Lines, file: TableFile) -> Iterator[tuple[int, list[str] | RowError]]:
-    """Yield the first line of each record with its cells, or with an error that takes the record's place."""
+    """Yield (first line, cells or the error in their place) of each record."""
     reader = _reader(lines, file)
     reported = 0
     while True:
@@ -109,7 +112,8 @@ def _records(lines: Lines, file: TableFile) -> Iterator[tuple[int, list[str] | R
         reported = len(lines.errors)
         if cells is None:
             return
-        if clean and any(cells):
+        # A record with a damaged line is not shown: what is in its fields would only be reported twice.
+        if clean and (isinstance(cells, RowError) or "".join(cells).strip()):
             yield start, cells
 
 
@@ -122,11 +126,13 @@ def _reader(lines: Lines, file: TableFile) -> Iterator[list[str]]:
         return (_split(line, delimiter) for line in lines)
     quoted = file.quoting == "csv" or (file.quoting == "auto" and delimiter not in _UNQUOTED)
     if quoted:
+        # Without `strict`, a quote that is never closed would silently swallow the rest of the file.
         return csv.reader(lines, delimiter=delimiter, strict=True)
     return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
 
 
 def _delimiter_of(line: str) -> str:
+    # Titles have commas and bars, hardly ever tabs or double colons: those decide even when they are fewer.
     for certain in ("::", "\t"):
         if certain in line:
             return certain

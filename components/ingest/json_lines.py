@@ -20,7 +20,7 @@ _SHOWN = 60
 def read_json_lines(
     pipeline: beam.Pipeline, name: str, path: str, encoding: str, text_required: bool
 ) -> Read:
-    """Return (`_id`, (line, title, text)) of every object in `path`; other keys are not read."""
+    """Return (`_id`, (line, title, text)) of every object in `path`."""
     out = (
         pipeline
         | f"{name}File" >> beam.Create([path])
@@ -35,7 +35,9 @@ def _read(path: str, encoding: str, text_required: bool) -> Iterator[Any]:
 
 
 def parse_json_lines(path: str, encoding: str, text_required: bool) -> Iterator[tuple[str, Entry] | RowError]:
-    """Yield the objects of `path` and whatever is wrong with it, in order; blank lines are skipped.
+    """Yield the objects of `path` and whatever is wrong with it, in order.
+
+    Blank lines are skipped.
 
     Args:
         path: `.gz` is decompressed.

@@ -1,4 +1,7 @@
-"""Find the files of a data set of users and items: MovieLens folders, and any folder or file like them."""
+"""Find the files of a data set of users and items.
+
+MovieLens folders are known as published; any other folder or file by the usual names.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judgements: BEIR's `query-id corpus-id score` with or without a header, and TREC's four columns."""
+"""Judgements: BEIR's three columns, with or without a header, and TREC's four."""
 
 from __future__ import annotations
 

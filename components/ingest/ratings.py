@@ -70,7 +70,7 @@ def read(pipeline: beam.Pipeline, data: TableData) -> Ingested:
 
 
 class InteractionOf:
-    """Row of a file of interactions -> (user id, Interaction as a plain tuple); None: left out."""
+    """Row of a file of interactions -> (user id, Interaction as a plain tuple)."""
 
     def __init__(self, data: TableData) -> None:
         self._range = data.rating_range if isinstance(data, RatingsData) else None
@@ -78,7 +78,7 @@ class InteractionOf:
         self._timed = data.split.method == "leave_last"
 
     def __call__(self, index: int, file: TableFile, row: Row) -> tuple[str, tuple[object, ...]] | None:
-        """Return what `row` of the file numbered `index` says.
+        """Return what `row` of the file numbered `index` says; None leaves it out.
 
         Raises:
             BadValue: A field is not what its column needs.
@@ -102,7 +102,7 @@ class InteractionOf:
 
 
 class SettleUser(beam.DoFn):
-    """(user id, its interactions) -> records tagged `train` and `eval`; what is dropped, `duplicate`."""
+    """(user id, interactions) -> records tagged `train`, `eval`, `duplicate`."""
 
     def __init__(self, data: TableData) -> None:
         self._split = data.split

@@ -34,7 +34,7 @@ class Report:
     error_count: int
 
     def summary(self) -> str:
-        """Return one line, e.g. `100,004 ratings, 671 users; 3 duplicate rows dropped (last kept)`."""
+        """Return one line: `100,004 ratings, 671 users; 3 duplicate rows dropped`."""
         parts = [_counted(self.counts), _counted({label: n for label, n in self.notes.items() if n})]
         return "; ".join(part for part in parts if part)
 

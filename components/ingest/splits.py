@@ -38,9 +38,9 @@ def keep_last(rows: Sequence[Interaction]) -> list[Interaction]:
 def assign(
     user_id: str, rows: Sequence[Interaction], settings: SplitSettings
 ) -> list[tuple[str, Interaction]]:
-    """Return (`train` or `eval`, row) for each of one user's rows, which name each item once.
+    """Return (`train` or `eval`, row) for each row of one user.
 
-    The same rows and settings always give the same answer, whatever the order of `rows`.
+    Each item must be named once. The order of `rows` does not matter.
     """
     if settings.method == "files":
         return [(row.split, row) for row in rows]

@@ -1,4 +1,4 @@
-"""Files by path or URL: folders, lines and fingerprints, through TensorFlow's file systems."""
+"""Files by path or URL, through TensorFlow's file systems."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _CHUNK = 1 << 20
 
 
 def list_names(folder: str) -> list[str]:
-    """Return the names in `folder`, sorted; folders end with a slash only where the store says so."""
+    """Return the names of what is in `folder`, sorted."""
+    # Object stores mark folders with a slash, local file systems do not.
     return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
 
 
@@ -53,9 +54,9 @@ def require(path: str, setting: str) -> str:
 
 
 def fingerprint(paths: Sequence[str], base: str) -> str:
-    """Return the sha256 over names (relative to `base`) and contents of `paths`, as 64 hex digits.
+    """Return the sha256 over names and contents of `paths`, as 64 hex digits.
 
-    Depends on neither times nor the order of `paths`.
+    Names are relative to `base`. Depends on neither times nor the order of `paths`.
 
     Raises:
         InputError: A file cannot be read.

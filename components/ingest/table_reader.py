@@ -1,4 +1,4 @@
-"""Delimited files inside Beam: what can be read on one side, what is wrong with the rest on the other."""
+"""Delimited files inside Beam: rows on one side, errors on the other."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class Read:
 
 
 def read_table(pipeline: beam.Pipeline, name: str, files: Sequence[TableFile], parser: RowParser) -> Read:
-    """Return what `parser(index of the file, file, row)` makes of every row; None is left out.
+    """Return what `parser(index of the file, file, row)` makes of every row.
 
-    A whole file is one element, so that line numbers are exact; several files are read in parallel.
+    None is left out. A whole file is one element, so that line numbers are exact; several files are read
+    in parallel.
     """
     out = (
         pipeline
@@ -44,7 +45,7 @@ def read_table(pipeline: beam.Pipeline, name: str, files: Sequence[TableFile], p
 
 
 def parse_rows(index: int, file: TableFile, parser: RowParser) -> Iterator[Any]:
-    """Yield what `parser` makes of the rows of `file`, and a `RowError` for whatever is wrong, in order."""
+    """Yield what `parser` makes of each row, or a `RowError` in its place."""
     for row in read_rows(file):
         if isinstance(row, RowError):
             yield row

@@ -1,4 +1,4 @@
-"""The tables of a data set of users and items: column names as people write them, and MovieLens's own."""
+"""The tables of users, items and interactions, columns named as people do."""
 
 from __future__ import annotations
 

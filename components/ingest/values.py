@@ -41,6 +41,7 @@ def number(text: str, name: str) -> float:
         BadValue: `text` is no number, or not a finite one.
     """
     try:
+        # Python takes 1_000 for a number; no data format does.
         value = float(text.replace("_", "?"))
     except ValueError:
         raise BadValue(f"`{name}` is `{text}`, which is not a number.", "Write a number, e.g. 3.5.") from None
@@ -82,8 +83,9 @@ def whole(text: str, name: str) -> int:
 
 
 def timestamp(text: str) -> int:
-    """Return a time as a whole number: seconds since 1970 UTC of an ISO 8601 date, a number as it is.
+    """Return a time as a whole number.
 
+    An ISO 8601 date gives seconds since 1970 UTC, a number stays as it is.
     A date without a zone is in UTC; of a number with a fraction the whole part is returned.
 
     Raises:
@@ -104,6 +106,9 @@ def _exact(text: str, name: str) -> int | float:
 
 
 def genres(text: str) -> list[str]:
-    """Return the genres in `text`, separated by the first of `|`, `;`, `,` that occurs in it."""
+    """Return the genres in `text`.
+
+    They are separated by the first of `|`, `;`, `,` that occurs in it.
+    """
     separator = next((mark for mark in "|;," if mark in text), "|")
     return [part.strip() for part in text.split(separator) if part.strip() and part.strip() != _NO_GENRES]

@@ -1,4 +1,4 @@
-"""Write a split: gzipped TFRecords whose contents do not depend on how Beam scheduled the work."""
+"""Write a split as gzipped TFRecords, the same bytes on every run."""
 
 from __future__ import annotations
 

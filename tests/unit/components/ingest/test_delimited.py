@@ -110,3 +110,9 @@ def test_an_encoding_other_than_utf8_is_decoded(write: Callable[..., str], encod
     path = Path(write("notes.csv", "key,note\na,Amélie\n".encode(encoding)))
 
     assert [row.fields["note"] for row in rows(path, encoding=encoding)] == ["Amélie"]
+
+
+def test_blank_rows_are_skipped_and_counted_as_lines(write: Callable[..., str]) -> None:
+    path = Path(write("notes.csv", "key,note\n\na,1\n  \n,\nb,2\n\n"))
+
+    assert [(row.line, row.fields["key"]) for row in rows(path)] == [(3, "a"), (6, "b")]

@@ -57,7 +57,7 @@ class CuratedSchema(base_component.BaseComponent):
 
 
 class StrictExecutor(base_executor.BaseExecutor):
-    """Validate every split in the schema environment of the split's own name."""
+    """Validate every split, in the schema environment of its own name where the schema has one."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write the anomalies of each split.
@@ -76,7 +76,7 @@ class StrictExecutor(base_executor.BaseExecutor):
             stats = stats_artifact_utils.load_statistics(statistics, split).proto()
             if stats.datasets[0].num_examples == 0:
                 continue  # An absent table or an unused split says nothing about its features.
-            found = tfdv.validate_statistics(stats, schema, environment=split)
+            found = tfdv.validate_statistics(stats, schema, environment=_environment(schema, split))
             path = f"{artifact_utils.get_split_uri([anomalies], split)}/{stock.DEFAULT_FILE_NAME}"
             writer_utils.write_anomalies(path, found)
             problems += [f"split `{split}`, {problem}" for problem in _problems(found, schema)]
@@ -94,6 +94,14 @@ class StrictExampleValidator(ExampleValidator):
     """ExampleValidator that stops the run on an anomaly."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(StrictExecutor)
+
+
+def _environment(schema: schema_pb2.Schema, split: str) -> str | None:
+    # A schema that does not know the split as an environment holds for every split alike.
+    named = (
+        env for feature in schema.feature for env in (*feature.in_environment, *feature.not_in_environment)
+    )
+    return split if split in {*schema.default_environment, *named} else None
 
 
 def _problems(found: anomalies_pb2.Anomalies, schema: schema_pb2.Schema) -> Iterator[str]:

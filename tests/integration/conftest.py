@@ -52,7 +52,7 @@ def states(result: dict) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def ratings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return 80 users x 50 items, 60 % rated, from a rank-2 model with little noise: biases are not enough."""
+    """Return 80 users x 50 items, 60 % rated, from a rank-2 model with little noise."""
     folder = tmp_path_factory.mktemp("ratings")
     rng = np.random.default_rng(11)
     users, items = rng.normal(size=(80, 2)), rng.normal(size=(50, 2))

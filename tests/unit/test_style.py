@@ -1,4 +1,4 @@
-"""What `docs` and reviews should not have to repeat: sizes of files and functions, shape of error messages."""
+"""What reviews should not have to repeat: sizes of files and functions, shape of error messages."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait(timeout=_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         server.kill()
-        raise LodestarError("The server did not stop; it was killed.", cure="Look at logs/serve.log.") from None
+        raise LodestarError("The server did not stop and was killed.", cure="See logs/serve.log.") from None
 
 
 def _wait_for(family: str, server: subprocess.Popen[bytes]) -> None:

@@ -17,6 +17,7 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 from components.driver import NodeDriver
+from components.fingerprint import code_fingerprint
 from components.ingest.report import Report, WriteReport, read_report
 from components.ingest.storage import fingerprint
 from components.ingest.writer import WriteSplit
@@ -33,6 +34,7 @@ class IngestSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "reader": component_spec.ExecutionParameter(type=str),
         "data": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
     }
 
 
@@ -116,7 +118,8 @@ class Ingest(base_beam_component.BaseBeamComponent):
 
     def __init__(self, reader: str, data: str) -> None:
         examples = types.Channel(type=standard_artifacts.Examples)
-        super().__init__(spec=IngestSpec(reader=reader, data=data, examples=examples))
+        code = code_fingerprint(f"{reader}.ingest")
+        super().__init__(spec=IngestSpec(reader=reader, data=data, code=code, examples=examples))
 
 
 def _reader(exec_properties: dict[str, Any]) -> Any:

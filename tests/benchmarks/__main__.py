@@ -15,7 +15,9 @@ def main() -> int:
     for name in names:
         print(f"\n== {name} ==", flush=True)
         codes.append(
-            subprocess.run([sys.executable, "-m", f"tests.benchmarks.bench_{name}"], check=False).returncode
+            subprocess.run(
+                [sys.executable, "-W", "ignore", "-m", f"tests.benchmarks.bench_{name}"], check=False
+            ).returncode
         )
     return max(codes, default=0)
 

@@ -42,8 +42,8 @@ class TrainSettings(Section):
             family's own.
         fuse: Fused: the encoders that take part.
         fusion: Fused: `score` adds min-max normalised scores, `rrf` reciprocal ranks.
-        weights: Fused: one weight for each encoder in `fuse`. The first is kept; the others are where the
-            fit on the training queries starts, and what is used without training queries.
+        weights: Fused: one weight for each encoder in `fuse`: what is used without training queries. With
+            them the first is kept, the others are fitted and these are the prior; 0 leaves an encoder out.
         seed: Of the SVD and of every draw.
     """
 

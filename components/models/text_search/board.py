@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,7 +19,7 @@ _PROJECTED = 50
 
 
 def write(
-    log_dir: str, model: SearchModel, collection: Collection, curves: Mapping[str, Sequence[float]], seed: int
+    log_dir: str, model: SearchModel, collection: Collection, losses: Sequence[float], seed: int
 ) -> None:
     """Write scalars, graph, projector and `history.json` to `log_dir`.
 
@@ -27,23 +27,22 @@ def write(
         log_dir: TensorBoard's folder.
         model: The fitted model.
         collection: The documents.
-        curves: Encoder -> mean nDCG@10 of the training queries at each weight of the grid, rising.
+        losses: Mean loss per training query after each step of a fusion's fit; empty without a fit.
         seed: Of the projection, for encoders without dense vectors.
     """
     with tf.summary.create_file_writer(log_dir).as_default(step=0):
         tf.summary.graph(model.search.get_concrete_function().graph)
         tf.summary.scalar("collection/documents", collection.counts.shape[0])
         tf.summary.scalar("collection/terms", collection.counts.shape[1])
-        for name, values in curves.items():
-            for step, value in enumerate(values):
-                tf.summary.scalar(f"fusion/ndcg@10 by weight of {name}", value, step=step)
+        for step, loss in enumerate(losses):
+            tf.summary.scalar("fusion/listwise loss", loss, step=step)
     labels = [
         title.decode() or name.decode() for title, name in zip(collection.titles, collection.ids, strict=True)
     ]
     write_projector(log_dir, "documents", _vectors(model, collection, seed), labels)
-    series = {f"ndcg@10 of the training queries, {name}": list(values) for name, values in curves.items()}
+    series = {"listwise loss of the training queries": list(losses)} if losses else {}
     with tf.io.gfile.GFile(f"{log_dir}/history.json", "w") as file:
-        file.write(json.dumps({"x": "step of the fusion weight", "series": series}))
+        file.write(json.dumps({"x": "step of the fit", "series": series}))
 
 
 def _vectors(model: SearchModel, collection: Collection, seed: int) -> NDArray[Any]:

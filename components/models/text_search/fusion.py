@@ -1,7 +1,8 @@
 """Fit the weights of a fusion on training queries.
 
-Few parameters and a cautious choice keep the fit from learning the training queries by heart: a weight leaves
-its default only for a gain that the queries can tell from noise.
+The weights minimise the listwise softmax cross-entropy of the judged documents (ListNet's top-one loss; Cao
+et al., ICML 2007), which is smooth where NDCG is flat and noisy, so that no starting point has to be chosen.
+A prior holds each weight near its default: a handful of queries cannot move it far, hundreds can.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-
-from components.metrics import ranking
+from scipy.optimize import minimize
 
 from . import TrainSettings
 from .collection import Queries
 from .network import FusedScorer, bag_of
 
-GRID = tuple(round(0.05 * step, 2) for step in range(31))
-# Documents that no scorer ranks this high do not reach the fused top 10.
+# Documents that no scorer ranks this high do not reach the top of a fused ranking.
 _DEPTH = 100
-_CUTOFF = 10
 _CELLS = 2**24
+# Standard deviations of the prior: of a weight's log-ratio to its default, and of the log-sharpness.
+_RATIO_SPREAD = 1.0
+_SHARPNESS_SPREAD = 3.0
+_SHARPNESS = 10.0
 
 
 class Candidates(NamedTuple):
@@ -37,11 +39,25 @@ class Candidates(NamedTuple):
     scores: NDArray[Any]
 
 
+class Lists(NamedTuple):
+    """Candidates of all queries that have a relevant one among them, one after the other.
+
+    Attributes:
+        scores: float64 `[c, scorers]`, the largest is 1.
+        targets: Share of each candidate in its query's judgements by grade, float64 `[c]`.
+        starts: Where each query's candidates start, int `[queries]`.
+    """
+
+    scores: NDArray[Any]
+    targets: NDArray[Any]
+    starts: NDArray[Any]
+
+
 class Fitted(NamedTuple):
-    """Weights, and for each refitted scorer the mean nDCG@10 at each point of the grid."""
+    """Weights, and the mean loss per query after each step of the fit."""
 
     weights: list[float]
-    curves: dict[int, list[float]]
+    losses: list[float]
 
 
 def fit_weights(
@@ -49,52 +65,67 @@ def fit_weights(
 ) -> Fitted:
     """Return weights that suit the training queries; the first scorer's stays as it is.
 
-    The other weights are fitted in turn over `GRID` (times the first weight). Of all points whose mean
-    nDCG@10 is within one standard error of the best one's (paired over the queries), the nearest to the
-    default wins.
-
     Args:
         scorer: Gives the scaled scores.
-        settings: The section `train`; its weights are the defaults.
+        settings: The section `train`; its weights are the defaults, and one whose default is 0 stays 0.
         ids: Ids of the documents, bytes `[n]`.
         queries: At most 2,000 of them, drawn by the seed, are used; with none the defaults come back.
         vocabulary_size: Number of terms.
     """
-    weights = list(settings.weights)
-    curves: dict[int, list[float]] = {}
+    defaults = np.asarray(settings.weights, np.float64)
+    fused = np.flatnonzero(defaults > 0)
     queries = _drawn(queries, settings.seed)
-    if not len(queries):
-        return Fitted(weights, curves)
-    candidates = _candidates(scorer, ids, queries, vocabulary_size)
-    for i in range(1, len(weights)):
-        grid = sorted({weights[i], *(round(weights[0] * point, 6) for point in GRID)})
-        values = [_ndcg(candidates, queries, [*weights[:i], point, *weights[i + 1 :]]) for point in grid]
-        weights[i] = grid[_cautious(np.stack(values), grid.index(weights[i]))]
-        curves[i] = [float(row.mean()) for row in values]
-    return Fitted(weights, curves)
+    candidates = _candidates(scorer, ids, queries, vocabulary_size) if len(queries) else []
+    lists = _lists(candidates, queries, fused)
+    if lists is None:
+        return Fitted(defaults.tolist(), [])
+    start = np.zeros(len(fused))
+    losses: list[float] = []
+
+    def remember(point: NDArray[Any]) -> None:
+        losses.append(_loss(point, lists, defaults[fused])[0] / len(lists.starts))
+
+    found = minimize(
+        _loss, start, args=(lists, defaults[fused]), jac=True, method="L-BFGS-B", callback=remember
+    )
+    weights = defaults.copy()
+    weights[fused[1:]] *= np.exp(found.x[1:])
+    return Fitted(weights.tolist(), losses)
 
 
-def _cautious(values: NDArray[Any], default: int) -> int:
-    # values: [points, queries]
-    lost = values[values.mean(axis=1).argmax()] - values
-    error = lost.std(axis=1) / np.sqrt(lost.shape[1])
-    acceptable = np.flatnonzero(lost.mean(axis=1) <= error)
-    return int(acceptable[np.abs(acceptable - default).argmin()])
+def _loss(point: NDArray[Any], lists: Lists, defaults: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+    """Return loss and gradient at `[log sharpness, log ratio of each further weight to its default]`."""
+    logs = np.concatenate([[0.0], point[1:]]) + point[0]
+    weights = _SHARPNESS * defaults * np.exp(logs)
+    logits = lists.scores @ weights
+    sizes = np.diff(np.append(lists.starts, len(logits)))
+    logits -= np.repeat(np.maximum.reduceat(logits, lists.starts), sizes)
+    shares = np.exp(logits)
+    sums = np.add.reduceat(shares, lists.starts)
+    cross_entropy = np.log(sums).sum() - lists.targets @ logits
+    by_log = ((shares / np.repeat(sums, sizes) - lists.targets) @ lists.scores) * weights
+    gradient = np.concatenate([[by_log.sum()], by_log[1:]])
+    spread = np.concatenate([[_SHARPNESS_SPREAD], np.full(len(point) - 1, _RATIO_SPREAD)])
+    prior = ((point / spread) ** 2).sum() / 2
+    return float(cross_entropy + prior), gradient + point / spread**2
 
 
-def _ndcg(candidates: list[Candidates], queries: Queries, weights: list[float]) -> NDArray[Any]:
-    qrels = {str(i): _named(judged) for i, judged in enumerate(queries.judgements)}
-    run = {}
-    for i, (documents, scores) in enumerate(candidates):
-        total = scores @ np.asarray(weights, np.float32)
-        best = np.argsort(-total, kind="stable")[:_CUTOFF]
-        run[str(i)] = ranking.ranking([documents[j].decode() for j in best if total[j] > 0])
-    values = ranking.per_query(qrels, run, _CUTOFF)["ndcg@10"]
-    return np.array([values[query] for query in qrels])
-
-
-def _named(judged: dict[bytes, int]) -> dict[str, int]:
-    return {document.decode(): grade for document, grade in judged.items()}
+def _lists(candidates: list[Candidates], queries: Queries, fused: NDArray[Any]) -> Lists | None:
+    scores, targets, sizes = [], [], []
+    for found, judged in zip(candidates, queries.judgements, strict=True):
+        grades: NDArray[Any] = np.array([judged.get(document, 0) for document in found.documents], np.float64)
+        total = float(grades.sum())
+        if total > 0:
+            scores.append(found.scores[:, fused].astype(np.float64))
+            targets.append(grades / total)
+            sizes.append(len(grades))
+    if not sizes or len(fused) < 2:
+        return None
+    stacked = np.concatenate(scores)
+    largest = float(stacked.max())
+    return Lists(
+        stacked / (largest if largest > 0 else 1.0), np.concatenate(targets), np.cumsum([0, *sizes[:-1]])
+    )
 
 
 def _candidates(

@@ -35,9 +35,9 @@ def run_fn(fn_args: Any) -> None:
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     collection = read_collection(examples, graph.vocabulary_size_by_name(VOCABULARY))
     model = build(transform, train, settings["serve"]["top_k"], collection, graph)
-    curves = fit_fusion(model, train, collection, examples)
+    losses = fit_fusion(model, train, collection, examples)
     tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
-    board.write(fn_args.model_run_dir, model, collection, curves, train.seed)
+    board.write(fn_args.model_run_dir, model, collection, losses, train.seed)
 
 
 def build(
@@ -64,14 +64,14 @@ def build(
 
 def fit_fusion(
     model: SearchModel, train: TrainSettings, collection: Collection, examples: Examples
-) -> dict[str, list[float]]:
-    """Set a fusion's weights by the split `train`; return mean nDCG@10 along the grid for each encoder.
+) -> list[float]:
+    """Set a fusion's weights by the split `train`; return the mean loss per query after each step.
 
     Other models, and collections without training queries, stay as they are.
     """
     if not isinstance(model.scorer, FusedScorer):
-        return {}
+        return []
     queries = read_queries(examples, "train")
     fitted = fit_weights(model.scorer, train, collection.ids, queries, collection.counts.shape[1])
     model.scorer.weights.assign(fitted.weights)
-    return {train.fuse[i]: values for i, values in fitted.curves.items()}
+    return fitted.losses

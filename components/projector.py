@@ -42,6 +42,9 @@ def write_projector(log_dir: str, name: str, vectors: NDArray[Any], labels: Sequ
         tensor_shape=[len(shown), vectors.shape[1]],
     )
     _write(f"{log_dir}/{_CONFIG}", [text_format.MessageToString(config)])
+    # TensorBoard looks for projectors only in folders that hold an event file.
+    with tf.summary.create_file_writer(log_dir).as_default(step=0):
+        tf.summary.scalar(f"projector/{name}", len(shown))
 
 
 def _read_config(path: str) -> projector.ProjectorConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
@@ -24,4 +25,6 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"TensorBoard: http://127.0.0.1:{arguments.port} (Ctrl-C ends it)", flush=True)
     options = ["--logdir", str(folder), "--port", str(arguments.port), "--host", "127.0.0.1"]
-    return subprocess.run([sys.executable, "-m", "tensorboard.main", *options], check=False).returncode  # noqa: S603
+    command = [sys.executable, "-W", "ignore", "-m", "tensorboard.main", *options]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.run(command, env=quiet, check=False).returncode  # noqa: S603 - our own interpreter

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
+import requests
 
 from components import artifact
 
@@ -53,6 +63,38 @@ def test_first_run_leaves_curves_graph_and_projector(first) -> None:
     assert list((lodestar.home / "pipelines").rglob("events.out.tfevents.*"))
     [labels] = re.findall('metadata_path: "(.+)"', projector.read_text())
     assert "Film 7" in (projector.parent / labels).read_text()
+
+
+def test_board_offers_scalars_graph_and_projector(first) -> None:
+    lodestar, _ = first
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "LODESTAR_HOME": str(lodestar.home)}
+    command = [sys.executable, "-m", "pipelines", "board", FAMILY, "--port", str(port)]
+    board = subprocess.Popen(command, env=environment, cwd=lodestar.code, start_new_session=True)
+    try:
+        data = f"http://127.0.0.1:{port}/data"
+        [run] = _get_when_ready(f"{data}/plugin/projector/runs")
+        tensors = _get_when_ready(f"{data}/plugin/projector/info?run={quote(run, safe='')}")["embeddings"]
+        assert tensors[0]["tensorShape"][0] == 50
+        assert any("rmse" in tags for tags in _get_when_ready(f"{data}/plugin/scalars/tags").values())
+        assert any(info["run_graph"] for info in _get_when_ready(f"{data}/plugin/graphs/info").values())
+    finally:
+        os.killpg(board.pid, signal.SIGTERM)
+        board.wait(timeout=30)
+
+
+def _get_when_ready(url: str) -> Any:
+    # TensorBoard listens before it has read the logs, and answers with nothing until then.
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(requests.ConnectionError):
+            response = requests.get(url, timeout=10)
+            if response.ok and response.json():
+                return response.json()
+        time.sleep(0.05)
+    raise AssertionError(f"nothing at {url}")
 
 
 def test_second_run_reuses_every_node(first, ratings_folder: Path) -> None:

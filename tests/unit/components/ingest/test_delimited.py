@@ -20,8 +20,9 @@ TABLE = Table(
     positional=(("key", "note"),),
     header=True,
 )
-# Leading and trailing blanks are not part of a field, and a NUL byte is an error of its own.
-texts = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=12).map(
+# Leading and trailing blanks are not part of a field, a NUL byte is an error of its own, and TensorFlow's file
+# reader drops carriage returns.
+texts = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\r"), max_size=12).map(
     str.strip
 )
 keys = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6)

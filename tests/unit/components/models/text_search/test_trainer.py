@@ -148,7 +148,7 @@ def test_tensorboard_gets_the_curve_the_graph_and_the_documents(fused):
     (events,) = logs.glob("events.out.tfevents.*")
     found = list(summary_iterator(str(events)))
     tags = {value.tag for event in found for value in event.summary.value}
-    assert {"fusion/ndcg@10 by weight of lsa", "collection/documents", "collection/terms"} <= tags
+    assert {"fusion/listwise loss", "collection/documents", "collection/terms"} <= tags
     assert any(event.graph_def for event in found)
     labels = (logs / "documents-labels.tsv").read_text().splitlines()
     assert len(labels) == len(CORPUS)
@@ -158,5 +158,5 @@ def test_tensorboard_gets_the_curve_the_graph_and_the_documents(fused):
 
 def test_the_report_gets_the_curve(fused):
     (values,) = history(fused)["series"].values()
-    assert len(values) == 31
-    assert all(0 < value <= 1 for value in values)
+    assert len(values) > 1
+    assert values == sorted(values, reverse=True)

@@ -20,8 +20,8 @@ TABLE = Table(
     positional=(("key", "note"),),
     header=True,
 )
-# Leading and trailing blanks are not part of a field, a NUL byte is an error of its own, and TensorFlow's file
-# reader drops carriage returns.
+# Leading and trailing blanks are not part of a field, a NUL byte is an error of its own, and TensorFlow's
+# file reader drops carriage returns.
 texts = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\r"), max_size=12).map(
     str.strip
 )

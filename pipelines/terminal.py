@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -48,19 +49,23 @@ class NodeLines:
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
-        """Show that something takes its time; only on a terminal."""
+        """Show that something takes its time, and how long so far; only on a terminal."""
         if not self._console.is_terminal:
             yield
             return
-        with self._console.status(f"{what} ..."):
+        # Without redirection: what libraries log belongs in the log file.
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(
+            *columns, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False
+        ) as progress:
+            progress.add_task(what)
             yield
 
     def show(self, report: NodeReport) -> None:
         """Show that a node has started or ended."""
         self._running.close()
         if report.state == "running":
-            if self._console.is_terminal:
-                self._running.enter_context(self._console.status(f"{report.node} ..."))
+            self._running.enter_context(self.busy(report.node))
             return
         self._console.print(f"  {report.node:<17}", end="")
         self._console.print(f"{report.state:<7}", style=_STYLES[report.state], end="")

@@ -194,10 +194,11 @@ def test_ended_versions_are_forgotten_after_a_hundred(world):
 
 
 def test_model_that_loads_slowly_does_not_hold_up_another(tmp_path):
-    release = threading.Event()
+    release, loading = threading.Event(), threading.Event()
 
     def load(path):
         if path.parent.name == "slow":
+            loading.set()
             assert release.wait(timeout=10)
         return Recorded(path)
 
@@ -209,6 +210,7 @@ def test_model_that_loads_slowly_does_not_hold_up_another(tmp_path):
     manager.aspire(paths)
     manager.aspire(paths)
     assert loaded.wait(timeout=10)
+    assert loading.wait(timeout=10)
     assert [status.state for status in manager.statuses("slow")] == [State.LOADING]
     release.set()
     manager.close(10)

@@ -10,36 +10,27 @@ train split, and the refit on all of it. Ends with 1 when a target is missed.
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import apache_beam as beam
 import numpy as np
 import surprise
 import tensorflow as tf
-import tensorflow_transform.beam as tft_beam
 import yaml
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.public import tfxio
 
 from components.datasets.fetch import resolve
-from components.evaluation.scores import EvalData, Scores
-from components.examples import Examples
+from components.evaluation.scores import Scores
 from components.family import find_family
-from components.ingest.writer import WriteSplit
 from pipelines.home import Home
+from tests.prepared import Prepared, ingest, transform
 
 FAMILY = find_family("matrix-factorization")
 OURS, BASELINE = "matrix-factorization", "its damped-bias baseline"
@@ -53,16 +44,6 @@ RANKINGS = ("ndcg@10", "recall@10")
 RMSE_TARGET, SECONDS_TARGET = 0.920, 30.0
 
 
-@dataclass(frozen=True)
-class Fold:
-    """Folders of one fold's artifacts."""
-
-    folder: Path
-
-    def __getattr__(self, name: str) -> str:
-        return str(self.folder / name)
-
-
 def settings_for(data: Path, fold: int) -> Any:
     """Return the family's defaults on one fold."""
     sections = yaml.safe_load((FAMILY.folder / "config.yaml").read_text())
@@ -71,49 +52,7 @@ def settings_for(data: Path, fold: int) -> Any:
     return FAMILY.settings.model_validate(sections)
 
 
-def ingest(settings: Any, fold: Fold) -> None:
-    """Write the splits."""
-    with beam.Pipeline() as pipeline:
-        ingested = FAMILY.load("ingest").read(pipeline, settings.data)
-        for split, records in ingested.splits.items():
-            writer = WriteSplit(f"{fold.raw}/Split-{split}", fold.scratch)
-            _ = records | f"Write[{split}]" >> writer
-
-
-def transform(settings: Any, fold: Fold) -> None:
-    """Analyze the train split and transform all."""
-    schema = text_format.Parse((FAMILY.folder / "schema.pbtxt").read_text(), schema_pb2.Schema())
-    function = functools.partial(
-        FAMILY.load("transform").preprocessing_fn,
-        custom_config={"transform": settings.transform.model_dump()},
-    )
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=fold.scratch):
-        sources = {
-            split: tfxio.TFExampleRecord(f"{fold.raw}/Split-{split}/*", schema=schema)
-            for split in FAMILY.splits
-        }
-        read = {
-            split: (pipeline | f"Read[{split}]" >> source.BeamSource(), source.TensorAdapterConfig())
-            for split, source in sources.items()
-        }
-        graph = read[FAMILY.analyzed] | tft_beam.AnalyzeDataset(function)
-        _ = graph | tft_beam.WriteTransformFn(fold.graph)
-        for split, data in read.items():
-            write_transformed(split, (data, graph), fold)
-
-
-def write_transformed(split: str, data_and_graph: Any, fold: Fold) -> None:
-    """Write one split as the Transform node does."""
-    batches, metadata = data_and_graph | f"Transform[{split}]" >> tft_beam.TransformDataset(
-        output_record_batches=True
-    )
-    coder = tfxio.RecordBatchToExamplesEncoder(metadata.schema)
-    target = beam.io.WriteToTFRecord(f"{fold.transformed}/Split-{split}/examples", file_name_suffix=".gz")
-    encode = beam.FlatMapTuple(lambda batch, _: coder.encode(batch))
-    _ = batches | f"Encode[{split}]" >> encode | f"WriteTransformed[{split}]" >> target
-
-
-def train(settings: Any, fold: Fold) -> tuple[float, float]:
+def train(settings: Any, fold: Prepared) -> tuple[float, float]:
     """Run the trainer; return the seconds of the fit and of everything else."""
     trainer = FAMILY.load("trainer")
     spent = []
@@ -125,17 +64,9 @@ def train(settings: Any, fold: Fold) -> tuple[float, float]:
         return fitted
 
     original, trainer.fit = trainer.fit, timed
-    sections = settings.model_dump_json(include={"transform", "train", "serve"})
+    args = fold.fn_args(settings, fold.root)
     start = time.perf_counter()
-    trainer.run_fn(
-        SimpleNamespace(
-            train_files=[f"{fold.transformed}/Split-train/*"],
-            transform_graph_path=fold.graph,
-            serving_model_dir=fold.model,
-            model_run_dir=fold.logs,
-            custom_config={"settings": sections},
-        )
-    )
+    trainer.run_fn(args)
     trainer.fit = original
     return spent[0], time.perf_counter() - start - spent[0]
 
@@ -162,15 +93,14 @@ def run_fold(data: Path, number: int) -> dict[str, Any]:
     """Return all figures of one fold."""
     settings = settings_for(data, number)
     with tempfile.TemporaryDirectory() as folder:
-        fold = Fold(Path(folder))
-        ingest(settings, fold)
-        transform(settings, fold)
+        root = Path(folder)
+        ingest(root, FAMILY, settings)
+        fold = transform(root, FAMILY, settings)
         fit_seconds, other_seconds = train(settings, fold)
-        epochs = len(json.loads(Path(fold.logs, "history.json").read_text())["series"]["refit rmse"])
-        eval_data = EvalData(Examples(fold.raw), Examples(fold.transformed), fold.graph)
+        epochs = len(json.loads((root / "logs" / "history.json").read_text())["series"]["refit rmse"])
         evaluator = FAMILY.load("evaluator")
-        scores: Scores = evaluator.evaluate(tf.saved_model.load(fold.model), eval_data, settings)
-        bias: Scores = evaluator.baseline(eval_data, settings)
+        scores: Scores = evaluator.evaluate(tf.saved_model.load(str(root / "serving")), fold.data, settings)
+        bias: Scores = evaluator.baseline(fold.data, settings)
     rankings = [f"{name} {scores.metrics[name]:.4f} (baseline {bias.metrics[name]:.4f})" for name in RANKINGS]
     return {
         OURS: (scores.metrics["rmse"], scores.metrics["mae"], fit_seconds),

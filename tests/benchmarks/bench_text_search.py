@@ -17,28 +17,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import apache_beam as beam
 import bm25s
 import numpy as np
 import Stemmer
 import tensorflow as tf
-import tensorflow_transform.beam as tft_beam
 import yaml
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.public import tfxio
 
 from components.evaluation.scores import EvalData
-from components.examples import Examples
 from components.family import find_family
-from components.ingest.writer import WriteSplit
 from components.metrics import ranking
 from components.text.stop_words import ENGLISH
+from tests.prepared import Prepared, ingest, transform
 
 FAMILY = find_family("text-search")
 METRICS = ("ndcg@10", "map@100", "recall@100", "mrr@100")
@@ -72,45 +65,6 @@ def settings_with(source: Path, **train: Any) -> Any:
     return FAMILY.settings.model_validate(config)
 
 
-def prepare(root: Path, settings: Any) -> EvalData:
-    """Run ingest and Transform; the vocabulary comes from the corpus alone."""
-    ingest, transform = FAMILY.load("ingest"), FAMILY.load("transform")
-    with beam.Pipeline() as pipeline:
-        splits = ingest.read(pipeline, settings.data).splits
-        for split, records in splits.items():
-            folder, scratch = root / "raw" / f"Split-{split}", root / "shards"
-            _ = records | f"Write{split}" >> WriteSplit(str(folder), str(scratch))
-    schema = text_format.Parse((FAMILY.folder / "schema.pbtxt").read_text(), schema_pb2.Schema())
-    config = {"transform": settings.transform.model_dump(mode="json")}
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(root / "tmp")):
-        sources = {split: read(pipeline, root, split, schema) for split in FAMILY.splits}
-        analyze = tft_beam.AnalyzeDataset(lambda inputs: transform.preprocessing_fn(inputs, config))
-        graph = sources[FAMILY.analyzed] | analyze
-        _ = graph | tft_beam.WriteTransformFn(str(root / "graph"))
-        for split, source in sources.items():
-            write(root, split, source, graph)
-    return EvalData(Examples(str(root / "raw")), Examples(str(root / "transformed")), str(root / "graph"))
-
-
-def read(pipeline: beam.Pipeline, root: Path, split: str, schema: schema_pb2.Schema) -> Any:
-    """Return the raw split as tf.Transform takes it."""
-    source = tfxio.TFExampleRecord(str(root / "raw" / f"Split-{split}" / "*"), schema=schema)
-    return pipeline | f"Read{split}" >> source.BeamSource(), source.TensorAdapterConfig()
-
-
-def write(root: Path, split: str, source: Any, graph: Any) -> None:
-    """Transform a split and write it."""
-    transform = tft_beam.TransformDataset(output_record_batches=True)
-    batches, metadata = (source, graph) | f"Transform{split}" >> transform
-    coder = tfxio.RecordBatchToExamplesEncoder(metadata.schema)
-    path = str(root / "transformed" / f"Split-{split}" / "part")
-    _ = (
-        batches
-        | f"Encode{split}" >> beam.FlatMapTuple(lambda batch, _: coder.encode(batch))
-        | f"Store{split}" >> beam.io.WriteToTFRecord(path, file_name_suffix=".gz")
-    )
-
-
 def timed(search: Callable[[bytes], Any], queries: np.ndarray) -> float:
     """Return the median milliseconds of one query; the first calls are left out."""
     for query in queries[:10]:
@@ -123,23 +77,16 @@ def timed(search: Callable[[bytes], Any], queries: np.ndarray) -> float:
     return 1000 * float(np.median(times))
 
 
-def ours(name: str, root: Path, data: EvalData, settings: Any) -> Row:
+def ours(name: str, prepared: Prepared, settings: Any) -> Row:
     """Train, export, load and evaluate one encoder."""
-    out = root / name.replace(", ", "-")
-    args = SimpleNamespace(
-        custom_config={"settings": settings.model_dump_json(include={"transform", "train", "serve"})},
-        train_files=[f"{data.transformed.uri}/Split-train/*"],
-        transform_graph_path=data.transform_graph,
-        serving_model_dir=str(out / "serving"),
-        model_run_dir=str(out / "logs"),
-    )
+    args = prepared.fn_args(settings, prepared.root / name.replace(", ", "-"))
     start = time.perf_counter()
     FAMILY.load("trainer").run_fn(args)
     seconds = time.perf_counter() - start
     model = tf.saved_model.load(args.serving_model_dir)
-    metrics = FAMILY.load("evaluator").evaluate(model, data, settings).metrics
+    metrics = FAMILY.load("evaluator").evaluate(model, prepared.data, settings).metrics
     search = model.signatures["serving_default"]
-    queries = data.raw.scalars("eval", text=tf.string)["text"]
+    queries = prepared.data.raw.scalars("eval", text=tf.string)["text"]
     fused = settings.train.encoder == "fused"
     note = f"weights {[round(float(w), 2) for w in model.scorer.weights.numpy()]}" if fused else ""
     return Row(name, dict(metrics), seconds, timed(lambda q: search(query=tf.constant([q])), queries), note)
@@ -191,13 +138,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=FAMILY.folder / "sample", help="a BEIR folder")
     source = parser.parse_args().data
     with tempfile.TemporaryDirectory() as folder:
+        root, defaults = Path(folder), settings_with(source)
         start = time.perf_counter()
-        data = prepare(Path(folder), settings_with(source))
+        ingest(root, FAMILY, defaults)
+        prepared = transform(root, FAMILY, defaults)
         print(f"ingest and transform: {time.perf_counter() - start:.1f} s")
-        rows = [
-            ours(name, Path(folder), data, settings_with(source, **train)) for name, train in TRIALS.items()
-        ]
-        print_table([*rows, peer(data, settings_with(source))])
+        rows = [ours(name, prepared, settings_with(source, **train)) for name, train in TRIALS.items()]
+        print_table([*rows, peer(prepared.data, defaults)])
 
 
 if __name__ == "__main__":

@@ -1,25 +1,17 @@
 """Ratings that went through the family's real Transform and Trainer."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
 import yaml
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.public import tfxio
+from tensorflow_metadata.proto.v0.schema_pb2 import Schema
 
-from components.evaluation.scores import EvalData
-from components.examples import Examples
-from components.ingest.records import encode
-from components.models.matrix_factorization import FAMILY, MatrixFactorizationSettings, trainer, transform
+from components.models.matrix_factorization import FAMILY, MatrixFactorizationSettings, trainer
 from components.models.matrix_factorization.network import Ratings
+from tests.prepared import Prepared, read_schema, transform, write_raw
+from tests.prepared import write_records as write_records
 
 FOLDER = Path(FAMILY.folder)
 USERS, ITEMS, RANK = 40, 25, 2
@@ -72,74 +64,16 @@ def splits() -> dict[str, list[dict]]:
     }
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Where the raw and transformed examples and the transform graph are."""
-
-    root: Path
-
-    @property
-    def data(self) -> EvalData:
-        raw, transformed = Examples(str(self.root / "raw")), Examples(str(self.root / "transformed"))
-        return EvalData(raw, transformed, str(self.root / "graph"))
-
-    @property
-    def graph(self) -> tft.TFTransformOutput:
-        return tft.TFTransformOutput(str(self.root / "graph"))
-
-    def fn_args(self, choice: MatrixFactorizationSettings, out: Path) -> SimpleNamespace:
-        return SimpleNamespace(
-            custom_config={"settings": choice.model_dump_json(include={"transform", "train", "serve"})},
-            train_files=[str(self.root / "transformed" / "Split-train" / "*")],
-            transform_graph_path=str(self.root / "graph"),
-            serving_model_dir=str(out / "serving"),
-            model_run_dir=str(out / "logs"),
-        )
-
-
-def schema() -> schema_pb2.Schema:
+def schema() -> Schema:
     """Return the family's curated schema."""
-    return text_format.Parse((FOLDER / "schema.pbtxt").read_text(), schema_pb2.Schema())
-
-
-def write_records(path: Path, rows: list[dict]) -> None:
-    """Write one file of examples."""
-    path.parent.mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for row in rows:
-            writer.write(encode(row))
-
-
-def prepare(root: Path, data: dict[str, list[dict]]) -> Prepared:
-    """Write the records and run Transform on them, analyzing train."""
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(root / "tmp")):
-        sources = {}
-        for split, rows in data.items():
-            write_records(root / "raw" / f"Split-{split}" / "data.gz", rows)
-            source = tfxio.TFExampleRecord(str(root / "raw" / f"Split-{split}" / "*"), schema=schema())
-            sources[split] = (pipeline | f"Read{split}" >> source.BeamSource(), source.TensorAdapterConfig())
-        analyze = tft_beam.AnalyzeDataset(
-            lambda inputs: transform.preprocessing_fn(inputs, {"transform": {}})
-        )
-        graph = sources["train"] | analyze
-        _ = graph | tft_beam.WriteTransformFn(str(root / "graph"))
-        for split, source in sources.items():
-            batches, metadata = (source, graph) | f"Transform{split}" >> tft_beam.TransformDataset(
-                output_record_batches=True
-            )
-            coder = tfxio.RecordBatchToExamplesEncoder(metadata.schema)
-            folder = root / "transformed" / f"Split-{split}"
-            _ = (
-                batches
-                | f"Encode{split}" >> beam.FlatMapTuple(lambda batch, _, coder=coder: coder.encode(batch))
-                | f"Write{split}" >> beam.io.WriteToTFRecord(str(folder / "part"), file_name_suffix=".gz")
-            )
-    return Prepared(root)
+    return read_schema(FAMILY)
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory) -> Prepared:
-    return prepare(tmp_path_factory.mktemp("ratings"), splits())
+    root = tmp_path_factory.mktemp("ratings")
+    write_raw(root, splits())
+    return transform(root, FAMILY, settings())
 
 
 @pytest.fixture(scope="session")

@@ -2,24 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
-import apache_beam as beam
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
 import yaml
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.public import tfxio
 
-from components.evaluation.scores import EvalData
-from components.examples import Examples
-from components.ingest.records import encode
-from components.models.text_search import FAMILY, TextSearchSettings, trainer, transform
+from components.models.text_search import FAMILY, TextSearchSettings, trainer
+from tests.prepared import Prepared, transform, write_raw
 
 CORPUS = [
     {"id": "d0", "title": "Stem cells", "text": "Stem cells divide and become heart cells."},
@@ -52,32 +42,6 @@ EVAL = [
 FOLDER = Path(FAMILY.folder)
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Where the raw and transformed examples and the transform graph are."""
-
-    root: Path
-
-    @property
-    def data(self) -> EvalData:
-        raw, transformed = Examples(str(self.root / "raw")), Examples(str(self.root / "transformed"))
-        return EvalData(raw, transformed, str(self.root / "graph"))
-
-    @property
-    def graph(self) -> tft.TFTransformOutput:
-        return tft.TFTransformOutput(str(self.root / "graph"))
-
-    def fn_args(self, settings: TextSearchSettings, out: Path) -> SimpleNamespace:
-        text = settings.model_dump_json(include={"transform", "train", "serve"})
-        return SimpleNamespace(
-            custom_config={"settings": text},
-            train_files=[str(self.root / "transformed" / "Split-train" / "*")],
-            transform_graph_path=str(self.root / "graph"),
-            serving_model_dir=str(out / "serving"),
-            model_run_dir=str(out / "logs"),
-        )
-
-
 def configured(**changes: dict) -> TextSearchSettings:
     """Return the default settings with `section={"key": value}` changed."""
     config = yaml.safe_load((FOLDER / "config.yaml").read_text())
@@ -87,40 +51,13 @@ def configured(**changes: dict) -> TextSearchSettings:
 
 
 def write_split(root: Path, split: str, records: list[dict]) -> None:
-    folder = root / "raw" / f"Split-{split}"
-    folder.mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
-        for record in records:
-            writer.write(encode(record))
+    write_raw(root, {split: records})
 
 
 def prepare(root: Path, splits: dict[str, list[dict]], settings: TextSearchSettings) -> Prepared:
     """Write the records and run Transform on them, analyzing the corpus."""
-    schema = text_format.Parse((FOLDER / "schema.pbtxt").read_text(), schema_pb2.Schema())
-    config = {"transform": settings.transform.model_dump(mode="json")}
-    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(root / "tmp")):
-        sources = {}
-        for split, records in splits.items():
-            write_split(root, split, records)
-            source = tfxio.TFExampleRecord(str(root / "raw" / f"Split-{split}" / "*"), schema=schema)
-            sources[split] = (pipeline | f"Read{split}" >> source.BeamSource(), source.TensorAdapterConfig())
-        analyze = tft_beam.AnalyzeDataset(lambda inputs: transform.preprocessing_fn(inputs, config))
-        graph = sources["corpus"] | analyze
-        _ = graph | tft_beam.WriteTransformFn(str(root / "graph"))
-        for split, source in sources.items():
-            batches, metadata = (source, graph) | f"Transform{split}" >> tft_beam.TransformDataset(
-                output_record_batches=True
-            )
-            coder = tfxio.RecordBatchToExamplesEncoder(metadata.schema)
-            _ = (
-                batches
-                | f"Encode{split}" >> beam.FlatMapTuple(lambda batch, _, coder=coder: coder.encode(batch))
-                | f"Write{split}"
-                >> beam.io.WriteToTFRecord(
-                    str(root / "transformed" / f"Split-{split}" / "part"), file_name_suffix=".gz"
-                )
-            )
-    return Prepared(root)
+    write_raw(root, splits)
+    return transform(root, FAMILY, settings)
 
 
 @pytest.fixture(scope="session")

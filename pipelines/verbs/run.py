@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.family import Family, FamilySettings, find_family
+from components.family import Family, FamilySettings, Query, find_family
 from pipelines.home import Home
 from pipelines.quiet import noise_to
 from pipelines.settings import load_settings
@@ -36,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         print_json(result)
     else:
-        _print_result(result)
+        print(f"report  {result['report']}")
+        print(f"next    `lodestar serve`, then `lodestar query {family.name} {_usage(family.query)}`")
     return 0
 
 
@@ -101,6 +101,6 @@ def _result(reports: list[NodeReport], run_id: str, log: Path) -> dict[str, Any]
     }
 
 
-def _print_result(result: Mapping[str, Any]) -> None:
-    print(f"report  {result['report']}")
-    print("next    lodestar serve, then lodestar query")
+def _usage(query: Query) -> str:
+    words = ["WORDS"] if query.text_input else []
+    return " ".join([*words, *(f"--{option} ID" for option, _ in query.options)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import secrets
 from datetime import datetime, timezone
 from pathlib import Path
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(result)
     else:
         print(f"report  {result['report']}")
-        print(f"next    `lodestar serve`, then `lodestar query {family.name} {_usage(family.query)}`")
+        print(f"next    {_next(family, result['blessed'])}")
     return 0
 
 
@@ -88,6 +89,8 @@ def _run(
 
 def _result(reports: list[NodeReport], run_id: str, log: Path) -> dict[str, Any]:
     by_name = {report.node: report for report in reports}
+    evaluation = Path(by_name["Evaluator"].outputs["evaluation"])
+    decision = json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))["decision"]
     return {
         "run_id": run_id,
         "log": str(log),
@@ -95,10 +98,17 @@ def _result(reports: list[NodeReport], run_id: str, log: Path) -> dict[str, Any]
             {"node": r.node, "state": r.state, "seconds": round(r.seconds, 2), "made": r.made}
             for r in reports
         ],
-        "report": str(Path(by_name["Evaluator"].outputs["evaluation"]) / "report.html"),
-        "metrics": str(Path(by_name["Evaluator"].outputs["evaluation"]) / "metrics.json"),
+        "report": str(evaluation / "report.html"),
+        "metrics": str(evaluation / "metrics.json"),
+        "blessed": decision["blessed"],
         "pushed": by_name["Pusher"].made,
     }
+
+
+def _next(family: Family, blessed: bool) -> str:
+    if blessed:
+        return f"`lodestar serve`, then `lodestar query {family.name} {_usage(family.query)}`"
+    return "see the report; thresholds below 0 allow a loss, e.g. `--set evaluate.thresholds.baseline=-0.1`"
 
 
 def _usage(query: Query) -> str:

@@ -118,6 +118,7 @@ def test_changed_training_setting_reuses_the_data_and_must_beat_the_live_version
     }
     decision = json.loads(Path(worse["metrics"]).read_text())["decision"]
     assert not decision["blessed"]
+    assert worse["blessed"] is False
     assert "does not beat the live version's" in " ".join(decision["reasons"])
     assert worse["pushed"].startswith("not pushed")
     assert lodestar.versions(FAMILY) == ["1"]

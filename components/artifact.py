@@ -24,7 +24,7 @@ MANIFEST = "MANIFEST.sha256"
 PROVENANCE = "lodestar.json"
 HISTORY = "history.jsonl"
 _STAGING = ".staging-"
-_STALE_SECONDS = 3600.0
+_STALE_SECONDS = 24 * 3600
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
@@ -80,7 +80,7 @@ def publish(source: Path, model_root: Path, about: Mapping[str, Any]) -> Path:
     try:
         model_root.mkdir(parents=True, exist_ok=True)
         _remove_stale(model_root)
-        staging = model_root / f"{_STAGING}{uuid.uuid4().hex}"
+        staging = model_root / f"{_STAGING}{int(time.time())}-{uuid.uuid4().hex}"
         try:
             shutil.copytree(source, staging)
             return _number(staging, model_root, about)
@@ -178,9 +178,11 @@ def _sync(path: Path) -> None:
 
 
 def _remove_stale(model_root: Path) -> None:
-    # A killed publisher leaves its folder behind; an hour is longer than any copy that still runs.
+    # A killed publisher leaves its folder behind; a day is longer than any copy that still runs. The name
+    # tells the age: the folder's own times are those of the source, and it may vanish while we look.
     for entry in model_root.glob(f"{_STAGING}*"):
-        if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
+        started = entry.name.removeprefix(_STAGING).partition("-")[0]
+        if started.isdecimal() and time.time() - int(started) > _STALE_SECONDS:
             shutil.rmtree(entry, ignore_errors=True)
 
 

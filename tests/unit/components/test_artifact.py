@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -133,6 +134,21 @@ def test_processes_that_publish_at_once_get_distinct_versions(model: Path, tmp_p
     for number in numbers:
         artifact.verify(root / str(number))
         assert artifact.provenance(root / str(number))["version"] == number
+
+
+def test_folder_of_a_killed_publisher_goes_after_a_day_and_not_before(model: Path, tmp_path: Path) -> None:
+    root = tmp_path / "m"
+    killed, running = (
+        root / f".staging-{int(time.time()) - 90_000}-a",
+        root / f".staging-{int(time.time())}-b",
+    )
+    for folder in (killed, running):
+        folder.mkdir(parents=True)
+        # Copying keeps the source's times, so that an old model does not make a folder look left behind.
+        os.utime(folder, (0, 0))
+    artifact.publish(model, root, {})
+    assert not killed.exists()
+    assert running.exists()
 
 
 def test_failed_copy_leaves_no_trace(model: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class Descent:
 
     The gradient of a rating moves the rows of its user and item by the learning rate, as in one-by-one
     descent; the ratings of a batch are taken together. The same arguments give the same result up to float32
-    rounding: on a busy machine TensorFlow was seen to add in another order, about once in 60 fits.
+    rounding: on a busy machine TensorFlow may add in another order.
     """
 
     def __init__(self, factors: Factors, ratings: Ratings, settings: TrainSettings) -> None:

@@ -123,13 +123,9 @@ class Evaluator(base_component.BaseComponent):
 def _settings(family: Family, text: str) -> FamilySettings:
     # The evaluator must not depend on where the data came from, so `data` is neither given nor checked.
     sections = json.loads(text)
-    fields = family.settings.model_fields
-    typed = {name: _section(fields[name].annotation, value) for name, value in sections.items()}
+    kinds: dict[str, Any] = {name: field.annotation for name, field in family.settings.model_fields.items()}
+    typed = {name: kinds[name].model_validate(value) for name, value in sections.items()}
     return family.settings.model_construct(**typed)
-
-
-def _section(kind: Any, value: Any) -> Any:
-    return kind.model_validate(value)
 
 
 def _load(model: Path) -> Any:
@@ -142,14 +138,7 @@ def _write(output_dict: Artifacts, result: dict[str, Any], model_run: Path, sett
     io_utils.write_string_file(f"{evaluation.uri}/metrics.json", text + "\n")
     page = report.render(result, report.read_history(model_run), settings.model_dump(exclude=_UNCOMPARED))
     io_utils.write_string_file(f"{evaluation.uri}/report.html", page)
-    decision = result["decision"]
-    value = result["metrics"][decision["metric"]]
-    live = "none" if value["live"] is None else f"{value['live']:.4f}"
-    evaluation.set_string_custom_property(
-        "summary",
-        f"{decision['metric']} {value['value']:.4f} (baseline {value['baseline']:.4f}, live {live}): "
-        + ("blessed" if decision["blessed"] else "not blessed"),
-    )
+    evaluation.set_string_custom_property("summary", blessing.headline(result))
 
 
 def _bless(target: types.Artifact, verdict: blessing.Verdict, live_version: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,11 @@ def record(
     version, and a value that is not finite is null as JSON has no word for it.
     """
     rivals = {"value": candidate, "baseline": baseline, "live": live}
+    overall = {rival: scores.metrics if scores else {} for rival, scores in rivals.items()}
+    by_slice = {
+        name: {rival: scores.slices.get(name, {}) if scores else {} for rival, scores in rivals.items()}
+        for name in candidate.slices
+    }
     return {
         **about,
         "split": "eval",
@@ -69,23 +75,27 @@ def record(
             "thresholds": settings.thresholds.model_dump(),
             "reasons": list(verdict.reasons),
         },
-        "metrics": {
-            name: {
-                rival: _finite(scores.metrics.get(name) if scores else None)
-                for rival, scores in rivals.items()
-            }
-            for name in candidate.metrics
-        },
-        "slices": {
-            slice_name: {
-                name: {
-                    rival: _finite(scores.slices.get(slice_name, {}).get(name) if scores else None)
-                    for rival, scores in rivals.items()
-                }
-                for name in values
-            }
-            for slice_name, values in candidate.slices.items()
-        },
+        "metrics": _side_by_side(overall),
+        "slices": {name: _side_by_side(values) for name, values in by_slice.items()},
+    }
+
+
+def headline(result: Mapping[str, Any]) -> str:
+    """Return the content of `metrics.json` in one line: the deciding metric, its rivals, the verdict."""
+    decision = result["decision"]
+    values = result["metrics"][decision["metric"]]
+    # A value that is not finite is null in the record.
+    shown = {rival: "none" if value is None else f"{value:.4f}" for rival, value in values.items()}
+    rivals = f"baseline {shown['baseline']}, live {shown['live']}"
+    verdict = "blessed" if decision["blessed"] else "not blessed"
+    return f"{decision['metric']} {shown['value']} ({rivals}): {verdict}"
+
+
+def _side_by_side(values: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
+    # {rival: {metric: value}} -> {metric: {rival: value}}, for the candidate's metrics.
+    return {
+        metric: {rival: _finite(found.get(metric)) for rival, found in values.items()}
+        for metric in values["value"]
     }
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from .network import Factors, Ratings
+from components.retrieval.top_k import top_k
+from components.vocabulary import line_numbers
 
-_LOWEST = tf.float32.min
+from .network import Factors, Ratings
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Recommender(tf.Module):
     ) -> None:
         super().__init__()
         self.factors = factors
-        self.user_rows = _rows(catalogue.user_file, factors.users)
-        self.item_rows = _rows(catalogue.item_file, factors.items)
+        self.user_rows = line_numbers(catalogue.user_file, factors.users)
+        self.item_rows = line_numbers(catalogue.item_file, factors.items)
         self.item_ids = tf.Variable(list(catalogue.item_ids), trainable=False, name="item_ids")
         self.title_of = _titles(catalogue.titles)
         counts = np.bincount(ratings.items, minlength=factors.items).astype(np.float32)
@@ -90,10 +91,8 @@ class Recommender(tf.Module):
         users = self.user_rows.lookup(user_id)
         known = users < self.factors.users
         scores = tf.where(known[:, tf.newaxis], self._scores(users), self.popularity)
-        unseen = self._without_seen(scores, tf.where(exclude_seen, users, self.factors.users))
-        best, rows = tf.math.top_k(unseen, self.top_k)
-        ids = tf.where(best > _LOWEST, tf.gather(self.item_ids, rows), "")
-        return {"ids": ids, "scores": best}
+        unseen = self._unseen(tf.where(exclude_seen, users, self.factors.users))
+        return top_k(scores, unseen, self.item_ids, self.top_k)
 
     @tf.function(
         input_signature=[
@@ -122,11 +121,13 @@ class Recommender(tf.Module):
         lead = self.confidence * self.factors.deviations(users)
         return self.factors.in_ratings(tf.gather(self.factors.user_bias, users)[:, tf.newaxis] + lead)
 
-    def _without_seen(self, scores: tf.Tensor, users: tf.Tensor) -> tf.Tensor:
+    def _unseen(self, users: tf.Tensor) -> tf.Tensor:
+        # bool [b, items]; the row of an unknown user has nothing seen.
         seen = tf.RaggedTensor.from_row_splits(self.seen_items, self.seen_splits, validate=False)
         items = tf.gather(seen, users)
         where = tf.stack([tf.cast(items.value_rowids(), tf.int32), items.flat_values], axis=1)
-        return tf.tensor_scatter_nd_update(scores, where, tf.fill(tf.shape(where)[:1], _LOWEST))
+        everything = tf.fill(tf.stack([tf.shape(users)[0], self.popularity.shape[0]]), True)
+        return tf.tensor_scatter_nd_update(everything, where, tf.fill(tf.shape(where)[:1], False))
 
 
 def confidence(counts: NDArray[Any], damping: float) -> NDArray[Any]:
@@ -138,13 +139,6 @@ def confidence(counts: NDArray[Any], damping: float) -> NDArray[Any]:
     """
     known = np.maximum(counts, 1)
     return np.asarray(known / (known + damping * known.mean()))
-
-
-def _rows(file: str, unknown: int) -> tf.lookup.StaticHashTable:
-    lines = tf.lookup.TextFileInitializer(
-        file, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
-    )
-    return tf.lookup.StaticHashTable(lines, unknown)
 
 
 def _titles(titles: Mapping[bytes, bytes]) -> tf.lookup.StaticHashTable:

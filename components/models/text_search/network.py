@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from components.retrieval.top_k import top_k
 from components.text.analyzer import Analyzer
+from components.vocabulary import line_numbers
 
 # Reciprocal rank fusion: Cormack, Clarke and Buettcher, SIGIR 2009, use 60; deeper ranks hardly count.
 _RRF_K = 60.0
@@ -222,14 +223,7 @@ class SearchModel(tf.Module):
     ) -> None:
         super().__init__()
         self.analyzer = analyzer
-        lines = tf.lookup.TextFileInitializer(
-            vocabulary,
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-        )
-        self.vocabulary = tf.lookup.StaticHashTable(lines, default_value=-1)
+        self.vocabulary = line_numbers(vocabulary, unknown=-1)
         self.vocabulary_size = int(self.vocabulary.size())
         self.scorer = scorer
         self.ids = _state(ids, tf.string)

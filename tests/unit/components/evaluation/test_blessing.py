@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.errors import InputError
-from components.evaluation.blessing import judge, record
+from components.evaluation.blessing import headline, judge, record
 from components.evaluation.scores import Scores
 from components.family import EvaluateSettings, Thresholds
 
@@ -76,3 +76,20 @@ def test_record_is_strict_json_with_rivals_side_by_side() -> None:
     assert again["metrics"]["m"] == {"value": 0.7, "baseline": None, "live": None}
     assert again["slices"]["few"]["count"]["value"] == 3.0
     assert again["decision"]["blessed"] is True
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "live", "line"),
+    [
+        (0.7, 0.6, None, "m 0.7000 (baseline 0.6000, live none): blessed"),
+        (0.7, 0.6, 0.8, "m 0.7000 (baseline 0.6000, live 0.8000): not blessed"),
+        (math.nan, 0.6, None, "m none (baseline 0.6000, live none): not blessed"),
+        (0.7, math.nan, None, "m 0.7000 (baseline none, live none): blessed"),
+    ],
+)
+def test_headline_shows_rivals_and_verdict_even_without_finite_values(
+    candidate, baseline, live, line
+) -> None:
+    scores, rival = _scores(candidate), None if live is None else _scores(live)
+    verdict = judge(_settings(True), scores, _scores(baseline), rival)
+    assert headline(record(_settings(True), verdict, scores, _scores(baseline), rival, {})) == line

@@ -16,8 +16,10 @@ from tfx.proto import example_gen_pb2
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
+from components.datasets.fetch import resolve
 from components.driver import NodeDriver
 from components.fingerprint import code_fingerprint
+from components.home import Home
 from components.ingest.report import Report, WriteReport, read_report
 from components.ingest.storage import fingerprint
 from components.ingest.writer import WriteSplit
@@ -49,7 +51,7 @@ class IngestDriver(NodeDriver):
         """Return the execution's parameters with `fingerprint`.
 
         Raises:
-            InputError: A file is not there.
+            InputError: The source or a file is not there.
         """
         properties = execution_info.exec_properties
         data = _data(properties)
@@ -106,7 +108,8 @@ class Ingest(base_beam_component.BaseBeamComponent):
     Args:
         reader: Import path of the family's folder; its `ingest` module has `files(data)` and `read(pipeline,
             data)`, and its `FAMILY.settings` the class of the `data` section.
-        data: JSON of the `data` section, its `source` a path or URL.
+        data: JSON of the `data` section. What its `source` means is found out where the node runs, so that
+            the pipeline holds no path of the machine that made it.
 
     Outputs:
         examples: Gzipped TFRecords of tf.train.Example, one folder per split.
@@ -127,6 +130,8 @@ def _reader(exec_properties: dict[str, Any]) -> Any:
 
 
 def _data(exec_properties: dict[str, Any]) -> Any:
-    settings = importlib.import_module(exec_properties["reader"]).FAMILY.settings
-    section: Any = settings.model_fields["data"].annotation
-    return section.model_validate_json(exec_properties["data"])
+    family = importlib.import_module(exec_properties["reader"]).FAMILY
+    section: Any = family.settings.model_fields["data"].annotation
+    data = section.model_validate_json(exec_properties["data"])
+    source = resolve(data.source, Home.find().data, family.folder / "sample")
+    return data.model_copy(update={"source": source})

@@ -9,7 +9,7 @@ import sys
 
 from components.errors import InputError
 from components.family import find_family
-from pipelines.home import Home
+from components.home import Home
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from components.datasets.catalogue import list_datasets
 from components.datasets.fetch import fetch, verify
-from pipelines.home import Home
+from components.home import Home
 from pipelines.terminal import print_json, print_table
 
 

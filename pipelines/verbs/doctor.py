@@ -14,7 +14,7 @@ from pathlib import Path
 
 from components.errors import LodestarError
 from components.family import family_names, find_family
-from pipelines.home import Home
+from components.home import Home
 from pipelines.settings import load_settings
 from pipelines.terminal import print_json, print_table
 

@@ -6,7 +6,7 @@ import argparse
 
 from components import artifact
 from components.family import family_names, find_family
-from pipelines.home import Home
+from components.home import Home
 from pipelines.terminal import print_json, print_table
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.family import Family, FamilySettings, Query, find_family
-from pipelines.home import Home
+from components.home import Home
 from pipelines.quiet import noise_to
 from pipelines.settings import load_settings
 from pipelines.terminal import NodeLines, print_json
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.show_settings:
         print_json(settings.model_dump(mode="json"))
         return 0
-    settings = _with_data(family, settings, home)
+    _fetch_data(family, settings, home)
     run_id = _run_id(family)
     log = home.logs / f"{run_id}.log"
     reports = _run(family, settings, home, run_id, log, quiet=arguments.output == "json")
@@ -45,12 +45,11 @@ def _run_id(family: Family) -> str:
     return f"{family.name}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _with_data(family: Family, settings: FamilySettings, home: Home) -> FamilySettings:
+def _fetch_data(family: Family, settings: FamilySettings, home: Home) -> None:
+    # Ingest does it too; before TFX is loaded, a wrong name is told at once and progress is seen.
     from components.datasets.fetch import resolve
 
-    source = resolve(settings.data.source, home.data, family.folder / "sample")
-    data = settings.data.model_copy(update={"source": source})
-    return settings.model_copy(update={"data": data})
+    resolve(settings.data.source, home.data, family.folder / "sample")
 
 
 def _run(

@@ -6,9 +6,9 @@ import argparse
 import json
 from dataclasses import asdict
 
+from components.home import Home
 from components.serving.server import serve
 from components.serving.status import Event
-from pipelines.home import Home
 from pipelines.quiet import noise_to
 
 

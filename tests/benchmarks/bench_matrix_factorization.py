@@ -29,7 +29,7 @@ import yaml
 from components.datasets.fetch import resolve
 from components.evaluation.scores import Scores
 from components.family import find_family
-from pipelines.home import Home
+from components.home import Home
 from tests.prepared import Prepared, ingest, transform
 
 FAMILY = find_family("matrix-factorization")

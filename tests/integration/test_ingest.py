@@ -178,5 +178,23 @@ def test_bad_data_publishes_nothing_and_mended_data_goes_through(
 
 
 def test_a_missing_source_is_an_input_error(ingest: Callable[..., Published], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="There is no"):
+    with pytest.raises(InputError, match="nowhere` is neither a file or folder nor a data set"):
         ingest("matrix_factorization", **ratings_of(tmp_path / "nowhere"))
+
+
+def test_source_means_what_it_means_where_the_node_runs(
+    ingest: Callable[..., Published], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        small_ratings(folder / "data")
+
+    monkeypatch.chdir(here)
+    first = ingest("matrix_factorization", **ratings_of(Path("data")))
+    monkeypatch.chdir(there)
+    same = ingest("matrix_factorization", **ratings_of(Path("data")))
+    small_ratings(there / "data", rating="4.5")
+    other = ingest("matrix_factorization", **ratings_of(Path("data")))
+
+    assert [found.state for found in (first, same, other)] == ["COMPLETE", "CACHED", "COMPLETE"]

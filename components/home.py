@@ -1,4 +1,4 @@
-"""Where a laptop keeps its runs, models, data and logs."""
+"""Where runs, models, data and logs are kept: a folder of a laptop, or the volume of a cluster."""
 
 from __future__ import annotations
 

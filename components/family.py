@@ -31,6 +31,7 @@ import components.models
 from components.errors import InputError
 
 Task = Literal["search", "recommendation", "representation"]
+Distribution = Literal["multi_worker", "parameter_server"]
 
 
 class Section(BaseModel):
@@ -70,12 +71,42 @@ class ValidationSettings(Section):
     schema_file: str = Field(default="", description="a Schema pbtxt; empty means the family's own")
 
 
+class ComputeSettings(Section):
+    """On what the model trains; nothing here changes what is learned, but for rounding and asynchrony.
+
+    Attributes:
+        workers: Processes that train. Without parameter servers the first is the chief; with them an extra
+            chief coordinates and does not train.
+        parameter_servers: Processes that hold the embedding tables; 0 keeps a copy in every worker.
+        mixed_precision: Multiply in bfloat16; parameters and sums stay float32.
+        xla: Compile the step with XLA.
+        checkpoint_epochs: A restarted training repeats at most that many epochs.
+        step_timeout_seconds: Without progress for so long a replica ends, to be started again.
+        start_timeout_seconds: The same until its first step: scheduling, imports and peers included.
+        max_restarts: Restarted replicas without a new checkpoint in between, before the training fails.
+    """
+
+    workers: int = Field(default=1, ge=1, le=1000)
+    parameter_servers: int = Field(default=0, ge=0, le=1000)
+    mixed_precision: bool = False
+    xla: bool = False
+    checkpoint_epochs: int = Field(default=5, ge=1)
+    step_timeout_seconds: float = Field(default=300, gt=0)
+    start_timeout_seconds: float = Field(default=1800, gt=0)
+    max_restarts: int = Field(default=20, ge=0)
+
+    @property
+    def distributed(self) -> bool:
+        """Return whether training takes more than the process of its step."""
+        return self.workers > 1 or self.parameter_servers > 0
+
+
 class FamilySettings(Section):
     """All settings of one family; families narrow the section types.
 
     Every section reaches only the nodes named here, so that changing one re-runs only what depends on it:
     `data` -> ingest; `validation` -> the schema; `transform` -> transform, trainer, evaluator; `train` and
-    `serve` -> trainer, evaluator; `evaluate` -> evaluator.
+    `serve` -> trainer, evaluator; `evaluate` -> evaluator; `compute` -> trainer.
     """
 
     data: Any
@@ -84,6 +115,7 @@ class FamilySettings(Section):
     train: Any
     evaluate: EvaluateSettings
     serve: ServeSettings
+    compute: ComputeSettings = ComputeSettings()
 
 
 @dataclass(frozen=True)
@@ -99,6 +131,7 @@ class Family:
         query: Maps the words of `lodestar query` to inputs of `serving_default`.
         splits: Every split that ingest writes.
         analyzed: The split that Transform computes vocabularies and statistics from.
+        distribution: How its `run_fn` can train on several processes; empty: in one process only.
     """
 
     package: str
@@ -109,6 +142,7 @@ class Family:
     query: Query
     splits: tuple[str, ...]
     analyzed: str
+    distribution: tuple[Distribution, ...] = ()
 
     @property
     def name(self) -> str:
@@ -126,6 +160,21 @@ class Family:
     def path(self, module: str, function: str) -> str:
         """Return the import path of `function` in the family's `module`."""
         return f"{self.package}.{module}.{function}"
+
+    def check(self, compute: ComputeSettings) -> None:
+        """Refuse what the family's `run_fn` cannot do.
+
+        Raises:
+            InputError: `compute` asks for processes or speed-ups that it does not support.
+        """
+        mode: Distribution = "parameter_server" if compute.parameter_servers else "multi_worker"
+        wanted = compute.model_dump(include={"workers", "parameter_servers", "mixed_precision", "xla"})
+        asked = {name for name, value in wanted.items() if value != ComputeSettings.model_fields[name].default}
+        if not asked or mode in self.distribution:
+            return
+        settings = ", ".join(f"compute.{name}={wanted[name]}" for name in sorted(asked))
+        does = "with workers but without parameter servers" if self.distribution else "in one plain process"
+        raise InputError(f"{self.name} trains {does}, not with {settings}.", cure="Leave that setting out.")
 
     def load(self, module: str) -> Any:
         """Import and return one of the family's modules, TensorFlow and all."""

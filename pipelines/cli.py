@@ -95,6 +95,15 @@ def _run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. train.epochs=3; repeatable"
     )
+    verb.add_argument(
+        "--workers", type=int, metavar="N", help="processes that train; --set compute.workers=N"
+    )
+    verb.add_argument(
+        "--parameter-servers",
+        type=int,
+        metavar="P",
+        help="processes that hold the embedding tables; --set compute.parameter_servers=P",
+    )
     verb.add_argument("--show-settings", action="store_true", help="print the settings and end")
 
 

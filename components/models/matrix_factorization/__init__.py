@@ -98,4 +98,5 @@ FAMILY = Family(
     query=Query(options=(("user", "user_id"),), constants=(("exclude_seen", True),)),
     splits=("train", "eval", "items", "users"),
     analyzed="train",
+    distribution=("multi_worker", "parameter_server"),
 )

@@ -20,9 +20,7 @@ import yaml
 from tests.cluster.overlays import ROOT, rewritten
 
 IMAGE = os.environ.get("LODESTAR_TEST_IMAGE", "lodestar/pipelines:dev")
-RESTRICTED = {
-    f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")
-}
+RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 SECURITY = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -110,9 +108,7 @@ def start_metadata(kubectl: Kubectl, namespace: str) -> None:
         ),
         _metadata_pod(namespace, labels),
     )
-    kubectl(
-        "--namespace", namespace, "wait", "--for=condition=Ready", "pod/metadata-grpc", "--timeout=180s"
-    )
+    kubectl("--namespace", namespace, "wait", "--for=condition=Ready", "pod/metadata-grpc", "--timeout=180s")
 
 
 def _metadata_pod(namespace: str, labels: dict[str, str]) -> dict[str, Any]:
@@ -144,9 +140,7 @@ def _metadata_pod(namespace: str, labels: dict[str, str]) -> dict[str, Any]:
     return pod
 
 
-def _named(
-    namespace: str, version: str, kind: str, name: str, content: dict[str, Any]
-) -> dict[str, Any]:
+def _named(namespace: str, version: str, kind: str, name: str, content: dict[str, Any]) -> dict[str, Any]:
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": version, "kind": kind, "metadata": metadata, **content}
 

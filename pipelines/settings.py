@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -15,6 +16,8 @@ from components.errors import InputError
 from components.family import Family, FamilySettings
 
 Key = tuple[str, ...]
+Leaf = tuple[Key, Any, str]
+Model = typing.TypeVar("Model", bound=pydantic.BaseModel)
 CONFIG = "config.yaml"
 
 
@@ -32,20 +35,29 @@ def load_settings(
         InputError: Something is wrong; the message lists every error with its file and line, or its
             override, and suggests the nearest name.
     """
+    files = [read_yaml(path) for path in [family.folder / CONFIG, *([config] if config else [])]]
+    settings = validate(family.settings, [*files, *map(_parse_override, overrides)])
+    family.check(settings.compute)
+    return settings
+
+
+def validate(model: type[Model], layers: Sequence[Sequence[Leaf]]) -> Model:
+    """Return the model's instance that the leaves describe; a later layer wins.
+
+    Raises:
+        InputError: Something is wrong; the message lists every error with where it comes from.
+    """
     merged: dict[str, Any] = {}
     origins: dict[Key, str] = {}
-    for path in [family.folder / CONFIG, *([config] if config else [])]:
-        _merge(merged, origins, read_yaml(path))
-    for override in overrides:
-        _merge(merged, origins, _parse_override(override))
+    for leaves in layers:
+        _merge(merged, origins, leaves)
     try:
-        return family.settings.model_validate(merged)
+        return model.model_validate(merged)
     except pydantic.ValidationError as error:
-        problems = [_explain(detail, family.settings, origins) for detail in error.errors()]
-        raise _all_at_once(problems) from None
+        raise _all_at_once([_explain(detail, model, origins) for detail in error.errors()]) from None
 
 
-def read_yaml(path: Path) -> list[tuple[Key, Any, str]]:
+def read_yaml(path: Path) -> list[Leaf]:
     """Return `(key path, value, "file:line")` for every leaf of a YAML file of nested mappings.
 
     Raises:
@@ -74,7 +86,7 @@ def read_yaml(path: Path) -> list[tuple[Key, Any, str]]:
     return list(_leaves(root, (), str(path)))
 
 
-def _leaves(node: yaml.MappingNode, prefix: Key, file: str) -> Iterator[tuple[Key, Any, str]]:
+def _leaves(node: yaml.MappingNode, prefix: Key, file: str) -> Iterator[Leaf]:
     seen: set[str] = set()
     for key_node, value_node in node.value:
         name, line = str(key_node.value), key_node.start_mark.line + 1
@@ -97,7 +109,7 @@ def _construct(node: yaml.Node) -> Any:
         loader.dispose()
 
 
-def _parse_override(text: str) -> list[tuple[Key, Any, str]]:
+def _parse_override(text: str) -> list[Leaf]:
     name, equals, value = text.partition("=")
     key = tuple(name.strip().split("."))
     if not equals or not all(key):
@@ -110,7 +122,7 @@ def _parse_override(text: str) -> list[tuple[Key, Any, str]]:
         raise InputError(f"The value of `--set {text}` is not YAML.", cure="Quote it, e.g. 'a: b'.") from None
 
 
-def _merge(merged: dict[str, Any], origins: dict[Key, str], leaves: Sequence[tuple[Key, Any, str]]) -> None:
+def _merge(merged: dict[str, Any], origins: dict[Key, str], leaves: Sequence[Leaf]) -> None:
     for key, value, origin in leaves:
         block = merged
         for part in key[:-1]:
@@ -137,7 +149,10 @@ def _explain(
             f"The setting `{dotted}` is missing.", source=source, cure="Give it a value; it has no default."
         )
     words = detail["msg"].rstrip(".")
+    words = words.removeprefix("Value error, ")
     problem = f"`{dotted}` is {detail['input']!r}: {words[0].lower()}{words[1:]}."
+    if not key:  # A check across sections names what it is about.
+        problem = f"{words[0].upper()}{words[1:]}."
     choices = [
         choice.strip(" '")
         for choice in str(detail.get("ctx", {}).get("expected", "")).replace(" or ", ",").split(",")
@@ -155,11 +170,18 @@ def _origin(key: Key, origins: Mapping[Key, str]) -> str:
 
 def _names(model: Any, path: Key) -> list[str]:
     for part in path:
-        field = model.model_fields.get(part) if _is_model(model) else None
-        if field is None:
-            return []
-        model = next((kind for kind in _kinds(field.annotation) if _is_model(kind)), None)
+        if _is_model(model):
+            field = model.model_fields.get(part)
+            model = _without_none(field.annotation) if field else None
+        else:  # `part` is the key of a dict or the index of a tuple.
+            model = next((kind for kind in _kinds(model) if _is_model(kind)), None)
     return list(model.model_fields) if _is_model(model) else []
+
+
+def _without_none(annotation: Any) -> Any:
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation
+    return next((kind for kind in _kinds(annotation) if _is_model(kind)), annotation)
 
 
 def _kinds(annotation: Any) -> Sequence[Any]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from pipelines.cluster_parsers import add_place
+
 EPILOG = """\
 exit codes: 0 done, 1 the work failed, 2 bad input or settings, 3 still running
 
@@ -15,8 +17,11 @@ examples:
   lodestar list
   lodestar run matrix-factorization
   lodestar run text-search --set train.encoder=bm25
+  lodestar compile text-search --overlay gpu -o text-search.yaml
   lodestar serve
   lodestar query text-search "does vitamin D prevent infections"
+  lodestar doctor --cluster
+  lodestar submit text-search --watch
 """
 
 
@@ -64,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for add in (_list, _run, _data, _serve, _query, _board, _doctor):
+    for add in (_list, _run, _compile, _data, _serve, _query, _board, _doctor):
         add(verbs)
     return top
 
@@ -88,6 +93,11 @@ def _run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         verbs, "run", "Run a family's pipeline here: ingest, validate, transform, train, evaluate, push."
     )
     verb.add_argument("family", metavar="FAMILY", help="a name from `lodestar list`")
+    _settings_options(verb)
+    verb.add_argument("--show-settings", action="store_true", help="print the settings and end")
+
+
+def _settings_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--data", metavar="SOURCE", help="a folder or file, or a name from `lodestar data list`"
     )
@@ -104,7 +114,33 @@ def _run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="P",
         help="processes that hold the embedding tables; --set compute.parameter_servers=P",
     )
-    verb.add_argument("--show-settings", action="store_true", help="print the settings and end")
+
+
+def _compile(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "Write a family's pipeline as a file for Kubeflow Pipelines or Vertex AI."
+    verb = verbs.add_parser("compile", help=text, description=text)
+    verb.add_argument("family", metavar="FAMILY", help="a name from `lodestar list`")
+    _settings_options(verb)
+    _cluster_options(verb)
+    verb.add_argument(
+        "--target",
+        choices=("kubeflow", "vertex"),
+        default="kubeflow",
+        help="what runs it (default: %(default)s)",
+    )
+    verb.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: FAMILY.yaml, .json for vertex"
+    )
+
+
+def _cluster_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--overlay",
+        default="kind-cpu",
+        metavar="NAME",
+        help="the cluster: a folder below manifests/overlays (default: %(default)s)",
+    )
+    verb.add_argument("--image", default="", help="another image than the overlay's, with a tag or digest")
 
 
 def _data(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -141,7 +177,10 @@ def _board(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _doctor(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    _verb(verbs, "doctor", "Check this machine, and say how to mend what is missing.")
+    verb = _verb(verbs, "doctor", "Check this machine or a cluster, and say how to mend what is missing.")
+    verb.add_argument("--cluster", action="store_true", help="check the cluster instead")
+    add_place(verb)
+    verb.add_argument("--image", default="", metavar="REF", help="another image than the overlay's")
 
 
 if __name__ == "__main__":

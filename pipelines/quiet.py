@@ -11,6 +11,12 @@ from pathlib import Path
 from typing import TextIO
 
 
+def hush() -> None:
+    """Silence what TensorFlow and its companions print when they are imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+
+
 @contextmanager
 def noise_to(log: Path) -> Iterator[TextIO]:
     """Send everything that this process prints to `log`, and yield the terminal.
@@ -18,8 +24,7 @@ def noise_to(log: Path) -> Iterator[TextIO]:
     C++ libraries write to the file descriptors, so these are redirected, not Python's streams.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    warnings.simplefilter("ignore")
+    hush()
     sys.stdout.flush()
     sys.stderr.flush()
     terminal, errors = os.dup(1), os.dup(2)

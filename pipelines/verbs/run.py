@@ -14,6 +14,7 @@ from components.home import Home
 from pipelines.quiet import noise_to
 from pipelines.settings import load_settings
 from pipelines.terminal import NodeLines, print_json
+from pipelines.verbs.options import overrides
 
 if TYPE_CHECKING:
     from pipelines.local import NodeReport
@@ -23,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run a family's pipeline on this machine; print a line per node and what came of it."""
     family = find_family(arguments.family)
     home = Home.find()
-    settings = load_settings(family, arguments.config, _overrides(arguments))
+    settings = load_settings(family, arguments.config, overrides(arguments))
     if arguments.show_settings:
         print_json(settings.model_dump(mode="json"))
         return 0
@@ -38,15 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"report  {result['report']}")
         print(f"next    {_next(family, result['blessed'])}")
     return 0
-
-
-def _overrides(arguments: argparse.Namespace) -> list[str]:
-    flags = {
-        "data.source": arguments.data,
-        "compute.workers": arguments.workers,
-        "compute.parameter_servers": arguments.parameter_servers,
-    }
-    return [*arguments.set, *(f"{key}={value}" for key, value in flags.items() if value is not None)]
 
 
 def _run_id(family: Family) -> str:

@@ -1,0 +1,88 @@
+"""The TFJob that a distributed trainer starts, rendered from its template for one platform."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.errors import InputError
+from pipelines.kubeflow.images import resolve_image
+from pipelines.kubeflow.platform import MANIFESTS, Platform, PodSettings, Training
+
+VARIABLE = "LODESTAR_TFJOB"
+_TEMPLATE = MANIFESTS / "base" / "training" / "tfjob.yaml"
+_CONTAINER = "tensorflow"
+
+
+def render_tfjob(platform: Platform, image: str, template: Path = _TEMPLATE) -> str:
+    """Return the TFJob as JSON; how many replicas there are is decided when it is started.
+
+    Raises:
+        InputError: The template cannot be read, or is not a TFJob with a container `tensorflow`.
+    """
+    job = _read(template)
+    try:
+        replicas = job["spec"]["tfReplicaSpecs"]
+        for kind, replica in replicas.items():
+            name = kind.lower()
+            pod = getattr(platform.training, name if name in Training.model_fields else "worker")
+            _complete(replica["template"], platform, pod, image)
+    except (KeyError, TypeError, StopIteration):
+        raise InputError(
+            "This is not a TFJob whose replicas have a container `tensorflow`.",
+            source=str(template),
+            cure="Compare it with the template of the repository.",
+        ) from None
+    return json.dumps(job, sort_keys=True, separators=(",", ":"))
+
+
+def pod_resources(pod: PodSettings) -> dict[str, dict[str, str]]:
+    """Return the `resources` of a container; devices are limits, and so requests."""
+    devices = {pod.accelerator.resource: str(pod.accelerator.count)} if pod.accelerator else {}
+    requests = {"cpu": pod.cpu, "memory": pod.memory}
+    limits = {"cpu": pod.cpu_limit, "memory": pod.memory_limit, **devices}
+    return {
+        "requests": {name: value for name, value in requests.items() if value},
+        "limits": {name: value for name, value in limits.items() if value},
+    }
+
+
+def _read(template: Path) -> Any:
+    try:
+        return yaml.safe_load(template.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"Cannot read the template of TFJobs: {error.strerror}.",
+            source=str(template),
+            cure="Run from a checkout of the project.",
+        ) from None
+
+
+def _complete(template: dict[str, Any], platform: Platform, pod: PodSettings, image: str) -> None:
+    spec = template["spec"]
+    container = next(one for one in spec["containers"] if one["name"] == _CONTAINER)
+    container["image"] = resolve_image(pod.image) if pod.image else image
+    container["resources"] = pod_resources(pod)
+    env = {**platform.env, **pod.env}
+    own = {variable["name"] for variable in container.get("env", [])}
+    container["env"] = container.get("env", []) + [
+        {"name": name, "value": value} for name, value in sorted(env.items()) if name not in own
+    ]
+    container["volumeMounts"] = container.get("volumeMounts", []) + [
+        {"name": f"volume-{number}", "mountPath": volume.mount}
+        for number, volume in enumerate(platform.volumes)
+    ]
+    spec["volumes"] = spec.get("volumes", []) + [
+        {"name": f"volume-{number}", "persistentVolumeClaim": {"claimName": volume.claim}}
+        for number, volume in enumerate(platform.volumes)
+    ]
+    if pod.node_selector:
+        spec["nodeSelector"] = dict(pod.node_selector)
+    if pod.tolerations:
+        spec["tolerations"] = [toleration.model_dump(exclude_defaults=True) for toleration in pod.tolerations]
+    metadata = template.setdefault("metadata", {})
+    # The template's own labels say more than the platform's.
+    metadata["labels"] = {**platform.labels, **metadata.get("labels", {})}

@@ -60,17 +60,25 @@ class Client:
         self._experiments = kfp_server_api.ExperimentServiceApi(api.api)
         self._pipelines = kfp_server_api.PipelineServiceApi(api.api)
 
+    def check_free(self, name: str) -> None:
+        """Check that no run has this name; the API server would take it twice.
+
+        Raises:
+            InputError: The name is taken.
+        """
+        if self._named(name):
+            raise InputError(
+                f"There is already a run `{name}`.",
+                cure=f"Choose another --name, or see it: `lodestar status {name}`.",
+            )
+
     def submit(self, submission: Submission) -> Any:
         """Start a run and return it.
 
         Raises:
             InputError: The name is taken.
         """
-        if self._named(submission.name):
-            raise InputError(
-                f"There is already a run `{submission.name}`.",
-                cure=f"Choose another --name, or see it: `lodestar status {submission.name}`.",
-            )
+        self.check_free(submission.name)
         body = kfp_server_api.V2beta1Run(
             display_name=submission.name,
             description=submission.description,

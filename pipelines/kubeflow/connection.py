@@ -126,8 +126,9 @@ def connect(host: str | None, namespace: str) -> KubeflowApi:
             return _answering(_proxied(candidate))
         except NotFound:
             continue
-    raise LodestarError(
-        f"There is no Kubeflow Pipelines in namespace `{namespace}` or `{KUBEFLOW_NAMESPACE}`.",
+    looked = " or ".join(f"`{one}`" for one in dict.fromkeys((namespace, KUBEFLOW_NAMESPACE)))
+    raise NotFound(
+        f"There is no Kubeflow Pipelines in namespace {looked}.",
         cure="Give its address with --host, or install it: `lodestar doctor --cluster` says how.",
     )
 

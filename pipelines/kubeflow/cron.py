@@ -78,5 +78,5 @@ def _canonical(position: int, field: str) -> str:
             f"The schedule's {name} `{field}` is not valid.",
             cure=f"It takes {values}, lists `1,2`, ranges `1-5` and steps `*/2`. {_EXAMPLE}",
         )
-    values, _ = croniter.expand(" ".join(alone))
-    return ",".join(map(str, values[position]))
+    expanded, _ = croniter.expand(" ".join(alone))
+    return ",".join(map(str, expanded[position]))

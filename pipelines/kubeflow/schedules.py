@@ -30,6 +30,19 @@ class Schedules:
         self._client = Client(api, namespace)
         self._recurring = kfp_server_api.RecurringRunServiceApi(api.api)
 
+    def check_free(self, name: str) -> None:
+        """Check that no schedule has this name; the API server would take it twice.
+
+        Raises:
+            InputError: The name is taken.
+        """
+        page = self._api.call(self._recurring.list_recurring_runs, filter=named(name), **self._where)
+        if page.recurring_runs:
+            raise InputError(
+                f"There is already a schedule `{name}`.",
+                cure=f"Choose another --name, or `lodestar schedule --delete {name}` first.",
+            )
+
     def create(self, submission: Submission, cron: Cron, max_concurrency: int, catchup: bool) -> Any:
         """Create a schedule and return it.
 
@@ -47,11 +60,7 @@ class Schedules:
                 f"A concurrency of {max_concurrency} is out of range.",
                 cure=f"--max-concurrency takes 1 to {MAX_CONCURRENCY}.",
             )
-        if self._named(submission.name):
-            raise InputError(
-                f"There is already a schedule `{submission.name}`.",
-                cure=f"Choose another --name, or `lodestar schedule --delete {submission.name}` first.",
-            )
+        self.check_free(submission.name)
         body = kfp_server_api.V2beta1RecurringRun(
             display_name=submission.name,
             description=submission.description,
@@ -110,7 +119,3 @@ class Schedules:
         raise InputError(
             f"There is no schedule `{name}`.", cure=f"{hint}`lodestar schedule --list` lists them."
         )
-
-    def _named(self, name: str) -> list[Any]:
-        page = self._api.call(self._recurring.list_recurring_runs, filter=named(name), **self._where)
-        return page.recurring_runs or []

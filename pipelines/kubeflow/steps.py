@@ -67,7 +67,7 @@ def settled(steps: Sequence[Status], run: State) -> bool:
 
 
 def closed(steps: Sequence[Status], run: State) -> tuple[Status, ...]:
-    """Return the steps of a run such that none goes on when the run has ended: it was stopped with the run."""
+    """Return the steps of a run such that none goes on in a run that has ended."""
     if not run.final:
         return tuple(steps)
     return tuple(

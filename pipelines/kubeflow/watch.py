@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from datetime import datetime, timezone
 
 from pipelines.kubeflow.connection import Unreachable
+from pipelines.kubeflow.session import Session
 from pipelines.status import State, Status
-from pipelines.terminal import NodeLines
+from pipelines.terminal import NodeLines, print_json
 
 _POLL_SECONDS = 2.0
 # A cluster may be away for a while (an upgrade, a laptop that sleeps); the run does not care.
@@ -81,9 +82,66 @@ def step_line(step: Status, now: datetime) -> str:
     return "\n".join([line, *(f"    {text}" for text in step.why.splitlines())])
 
 
-def interrupted(name: str) -> None:
-    """Say that a run goes on although its watcher was interrupted."""
-    print(
-        f"\nThe run goes on: `lodestar status {name}` shows it, `lodestar terminate {name}` ends it.",
-        file=sys.stderr,
-    )
+def print_started(status: Status, output: str) -> int:
+    """Print a run that has just been started, and what to type next; return 0."""
+    if output == "json":
+        print_json(status.as_json(datetime.now(timezone.utc)))
+    else:
+        print(f"run   {status.name} ({status.id})")
+        print(f"next  `lodestar status {status.name} --watch`, `lodestar logs {status.name} --follow`")
+    return 0
+
+
+def follow_run(session: Session, started: Status, output: str) -> int:
+    """Follow a run to its end, print how it ended, and return its exit code."""
+    lines = NodeLines(sys.stderr if output == "json" else sys.stdout)
+    quiet = output == "json"
+    if not quiet:
+        lines.say(f"run {started.name} ({started.id})")
+    try:
+        ended = watch(lambda: session.client.status(started.id), lines, quiet)
+    except KeyboardInterrupt:
+        print(
+            f"\nThe run goes on: `lodestar status {started.name}`, `lodestar terminate {started.name}`.",
+            file=sys.stderr,
+        )
+        raise
+    if quiet:
+        print_json(ended.as_json(datetime.now(timezone.utc)))
+    else:
+        _print_end(ended)
+    return ended.exit_code
+
+
+def print_run(session: Session, status: Status, output: str) -> int:
+    """Print a run with a line per step, and return its exit code."""
+    now = datetime.now(timezone.utc)
+    if output == "json":
+        print_json(status.as_json(now))
+        return status.exit_code
+    print(f"run {status.name} ({status.id})")
+    for step in status.parts:
+        print(step_line(step, now))
+    if session.workflows is None or session.workflows.problem:
+        problem = session.workflows.problem if session.workflows else "there is no kubeconfig"
+        print(f"note  what pods wait for is not shown: {problem}", file=sys.stderr)
+    _print_end(status)
+    return status.exit_code
+
+
+def _print_end(status: Status) -> None:
+    seconds = status.seconds(datetime.now(timezone.utc))
+    print(f"{status.state.value} after {seconds or 0:.0f} s")
+    if status.why:
+        print(status.why)
+    print(f"next  {_next(status)}")
+
+
+def _next(status: Status) -> str:
+    if not status.state.final:
+        return f"`lodestar status {status.name} --watch`, `lodestar logs {status.name} --follow`"
+    if status.state.good:
+        return "`lodestar list` shows the version that is live"
+    failed = next((step.name for step in status.parts if step.state is State.FAILED), None)
+    logs = f"`lodestar logs {status.name} --step {failed}`, then " if failed else ""
+    return f"{logs}`lodestar resume {status.name}`"

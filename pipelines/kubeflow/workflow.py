@@ -29,14 +29,12 @@ class StepPod:
 
     Attributes:
         name: The pod's name.
-        step: Whose pod it is; None for the run's own driver.
-        phase: Pending, Running, Succeeded, Failed or Unknown.
+        step: Whose pod it is.
         started: Whether its main container has started, so that there is a log.
     """
 
     name: str
-    step: Step | None
-    phase: str
+    step: Step
     started: bool
 
 
@@ -75,8 +73,7 @@ class WorkflowReader:
             self._core.list_namespaced_pod, self._namespace, label_selector=f"{_RUN_LABEL}={run_id}"
         )
         pods = sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
-        described = (_describe(pod, steps) for pod in pods)
-        return [pod for pod in described if pod.step is not None]
+        return [described for pod in pods if (described := _describe(pod, steps))]
 
     def log(self, pod: str, follow: bool) -> Iterator[str]:
         """Yield the lines of a pod's main container; with `follow` until it ends."""
@@ -96,11 +93,12 @@ class WorkflowReader:
             response.release_conn()
 
 
-def _describe(pod: Any, steps: Sequence[Step]) -> StepPod:
+def _describe(pod: Any, steps: Sequence[Step]) -> StepPod | None:
     node = (pod.metadata.annotations or {}).get(_NODE_ANNOTATION, "")
+    step = step_of_node(node, steps)
     statuses = [s for s in pod.status.container_statuses or () if s.name == _MAIN]
     started = any(status.state.running or status.state.terminated for status in statuses)
-    return StepPod(pod.metadata.name, step_of_node(node, steps), pod.status.phase, started)
+    return StepPod(pod.metadata.name, step, started) if step else None
 
 
 def step_of_node(node: str, steps: Sequence[Step]) -> Step | None:

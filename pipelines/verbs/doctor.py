@@ -9,14 +9,13 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from components.errors import LodestarError
 from components.family import family_names, find_family
 from components.home import Home
+from pipelines.checks import Check, report
 from pipelines.settings import load_settings
-from pipelines.terminal import print_json, print_table
 
 _PACKAGES = ("tensorflow", "tfx", "apache-beam", "kfp", "scikit-optimize", "tensorflow-serving-api", "dill")
 _NEEDED_BYTES = 5 * 10**9
@@ -27,24 +26,15 @@ _PORTS = {
 }
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at; `cure` is empty when it is fine."""
-
-    what: str
-    found: str
-    cure: str = ""
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Print every check; 1 when something must be mended."""
-    checks = [*_python(), *_tools(), *_packages(), *_places(), *_ports(), *_families()]
-    if arguments.output == "json":
-        print_json([asdict(check) for check in checks])
-    else:
-        rows = [("mend" if check.cure else "ok", check.what, check.found, check.cure) for check in checks]
-        print_table(("", "check", "found", "cure"), rows)
-    return int(any(check.cure for check in checks))
+    if arguments.cluster:
+        # The clients of the cluster take half a second to import.
+        from pipelines.verbs.doctor_cluster import checks
+
+        return report(list(checks(arguments)), arguments.output)
+    local = (*_python(), *_tools(), *_packages(), *_places(), *_ports(), *_families())
+    return report(local, arguments.output)
 
 
 def _python() -> Iterator[Check]:

@@ -168,11 +168,11 @@ class Family:
             InputError: `compute` asks for processes or speed-ups that it does not support.
         """
         mode: Distribution = "parameter_server" if compute.parameter_servers else "multi_worker"
-        wanted = compute.model_dump(include={"workers", "parameter_servers", "mixed_precision", "xla"})
-        asked = {name for name, value in wanted.items() if value != ComputeSettings.model_fields[name].default}
+        wanted = {"workers", "parameter_servers", "mixed_precision", "xla"}
+        asked = compute.model_dump(include=wanted, exclude_defaults=True)
         if not asked or mode in self.distribution:
             return
-        settings = ", ".join(f"compute.{name}={wanted[name]}" for name in sorted(asked))
+        settings = ", ".join(f"compute.{name}={value}" for name, value in sorted(asked.items()))
         does = "with workers but without parameter servers" if self.distribution else "in one plain process"
         raise InputError(f"{self.name} trains {does}, not with {settings}.", cure="Leave that setting out.")
 

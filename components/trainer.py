@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.components import Trainer
+from tfx.dsl.components.base import executor_spec
 from tfx.proto import trainer_pb2
 
 from components.family import Family, FamilySettings
 from components.fingerprint import code_fingerprint
+from components.tfjob.executor import DistributedExecutor
 
-_SECTIONS = {"transform", "train", "serve"}
+_SECTIONS = {"transform", "train", "serve", "compute"}
+
+
+class DistributedTrainer(Trainer):
+    """The stock component, but `run_fn` runs in replicas: local processes or a TFJob."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(DistributedExecutor)
 
 
 def trainer_node(
@@ -21,9 +29,10 @@ def trainer_node(
     """Return the node that trains and exports the model.
 
     `run_fn` finds its settings in `fn_args.custom_config["settings"]`, a JSON object with the sections
-    `transform`, `train` and `serve`.
+    `transform`, `train`, `serve` and `compute`.
     """
-    return Trainer(
+    kind = DistributedTrainer if settings.compute.distributed else Trainer
+    node = kind(
         run_fn=family.path("trainer", "run_fn"),
         examples=transformed,
         transform_graph=transform_graph,
@@ -34,3 +43,4 @@ def trainer_node(
             "code": code_fingerprint(f"{family.package}.trainer"),
         },
     )
+    return node.with_id("Trainer")

@@ -13,6 +13,7 @@ from .network import Factors, Ratings
 
 # Most of the way to its own optimum that one step may take a row that occurs several times in the batch.
 _REACH = 0.5
+_CHUNK = 65_536
 
 
 class Descent:
@@ -24,7 +25,7 @@ class Descent:
     """
 
     def __init__(self, factors: Factors, ratings: Ratings, settings: TrainSettings) -> None:
-        self._factors = factors
+        self.factors = factors
         self._settings = settings
         self._users = tf.constant(ratings.users, tf.int32)
         self._items = tf.constant(ratings.items, tf.int32)
@@ -34,11 +35,15 @@ class Descent:
         item_counts = np.bincount(ratings.items, minlength=factors.items + 1)
         self._user_damping = self._damping(user_counts)
         self._item_damping = self._damping(item_counts)
-        self.batch_size = batch_size(max(user_counts.max(), item_counts.max()) / len(ratings), settings)
+        self.batch_size = batch_size(largest_share(ratings), settings)
 
     def _damping(self, counts: NDArray[Any]) -> tf.Tensor:
         # A penalty per row, divided among the ratings of the row.
         return tf.constant(self._settings.bias_damping / np.maximum(counts, 1), tf.float32)
+
+    def rmse(self, ratings: Ratings) -> float:
+        """Return the root mean squared error of predicted `ratings`."""
+        return rmse(self.factors, ratings)
 
     @tf.function
     def epoch(self, number: tf.Tensor) -> tf.Tensor:
@@ -54,7 +59,7 @@ class Descent:
         return squares / tf.cast(count, tf.float32)
 
     def _step(self, batch: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        factors, l2 = self._factors, self._settings.embedding_l2
+        factors, l2 = self.factors, self._settings.embedding_l2
         users, items = tf.gather(self._users, batch), tf.gather(self._items, batch)
         user_bias, item_bias = tf.gather(factors.user_bias, users), tf.gather(factors.item_bias, items)
         user, item = tf.gather(factors.user_embedding, users), tf.gather(factors.item_embedding, items)
@@ -81,3 +86,19 @@ def batch_size(largest_share: float, settings: TrainSettings) -> int:
         settings: Gives the learning rate and the most that is wanted.
     """
     return max(1, min(settings.batch_size, int(_REACH / (settings.learning_rate * largest_share))))
+
+
+def largest_share(ratings: Ratings) -> float:
+    """Return the share of the ratings that the busiest user or item has, in (0, 1]."""
+    counts = (np.bincount(rows).max() for rows in (ratings.users, ratings.items))
+    return float(max(counts) / len(ratings))
+
+
+def rmse(factors: Factors, ratings: Ratings) -> float:
+    """Return the root mean squared error of the predicted `ratings`."""
+    squares = 0.0
+    for start in range(0, len(ratings), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        predicted = factors.rate(ratings.users[chunk], ratings.items[chunk]).numpy()
+        squares += float(np.sum((predicted - ratings.values[chunk]) ** 2, dtype=np.float64))
+    return float(np.sqrt(squares / len(ratings)))

@@ -87,6 +87,25 @@ class Factors(tf.Module):
         self.user_embedding = tf.Variable(padded[0], name="user_embedding")
         self.item_embedding = tf.Variable(padded[1], name="item_embedding")
 
+    @property
+    def tables(self) -> tuple[tf.Variable, tf.Variable, tf.Variable, tf.Variable]:
+        """Return the biases of users and items, then their embeddings."""
+        return self.user_bias, self.item_bias, self.user_embedding, self.item_embedding
+
+    @property
+    def standardised_range(self) -> tuple[float, float]:
+        """Return the lowest and highest rating seen in training, in standardised units."""
+        mean, deviation = self.scale.mean, self.scale.deviation
+        return (self.scale.low - mean) / deviation, (self.scale.high - mean) / deviation
+
+    def copy(self) -> Factors:
+        """Return the same model with variables of this process, wherever these ones are."""
+        dimensions = int(self.user_embedding.shape[1])
+        local = Factors((self.users, self.items), self.scale, dimensions, init_scale=0.0, seed=0)
+        for mine, table in zip(local.tables, self.tables, strict=True):
+            mine.assign(tf.convert_to_tensor(table))
+        return local
+
     def deviations(self, users: tf.Tensor) -> tf.Tensor:
         """Return by how much each user's rating of each item differs from the user's own mean.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -12,12 +13,13 @@ import tensorflow_transform as tft
 from numpy.typing import NDArray
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from components.distributed.training import Training
 from components.errors import InputError
 from components.examples import Examples
 from components.projector import write_projector
 
 from . import RankedServeSettings, TrainSettings, transform
-from .fit import fit
+from .fit import fit, terms
 from .network import Factors, Ratings
 from .serving import Catalogue, Recommender
 
@@ -27,7 +29,7 @@ _LOG = logging.getLogger(__name__)
 def run_fn(fn_args: FnArgs) -> None:
     """Train, export the SavedModel and write TensorBoard's files.
 
-    Reads the splits `train` and `items`, never `eval`.
+    Reads the splits `train` and `items`, never `eval`. Of several processes only the chief writes.
 
     Raises:
         InputError: The train split is empty.
@@ -39,11 +41,19 @@ def run_fn(fn_args: FnArgs) -> None:
     examples = Examples.of_files(fn_args.train_files)
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     ratings, catalogue = read_ratings(examples, graph), read_catalogue(examples, graph)
+    training = Training.of(fn_args)
+    agreed = terms(ratings, settings, training)
+    _LOG.info("training on %d ratings: %s", len(ratings), json.dumps(agreed))
+    if not training.is_chief:
+        fit(ratings, settings, _unseen, training)
+        return
     curves = Curves(fn_args.model_run_dir)
-    factors = fit(ratings, settings, curves.add)
+    factors = fit(ratings, settings, curves.add, training)
+    if not training.is_plain:
+        factors = factors.copy()
     model = Recommender(factors, ratings, catalogue, serve.top_k, serve.rank_damping)
     tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
-    curves.close(model.recommend.get_concrete_function().graph)
+    curves.close(model.recommend.get_concrete_function().graph, agreed)
     _show_items(fn_args.model_run_dir, factors, catalogue)
 
 
@@ -74,7 +84,7 @@ def read_catalogue(examples: Examples, graph: tft.TFTransformOutput) -> Catalogu
 
 
 class Curves:
-    """RMSE by epoch: in TensorBoard, one run per series, in `history.json` and in the log."""
+    """RMSE by epoch: in TensorBoard, one run per series, and in `history.json`."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -83,24 +93,28 @@ class Curves:
 
     def add(self, series: str, epoch: int, value: float) -> None:
         """Add the RMSE of one epoch, counted from 1, to a series."""
-        _LOG.info("epoch %d: %s rmse %.4f", epoch, series, value)
         self._series[f"{series} rmse"].append(value)
         with self._writer(series).as_default(step=epoch):
             tf.summary.scalar("rmse", value)
 
-    def close(self, graph: tf.Graph) -> None:
-        """Write `history.json` and `graph`; nothing can be added afterwards."""
+    def close(self, graph: tf.Graph, training: Mapping[str, Any]) -> None:
+        """Write `graph`, and `history.json` with the terms of the training; nothing can be added after."""
         with self._writer("graph").as_default(step=0):
             tf.summary.graph(graph)
         for writer in self._writers.values():
             writer.close()
         with tf.io.gfile.GFile(f"{self._folder}/history.json", "w") as file:
-            file.write(json.dumps({"x": "epoch", "series": self._series}))
+            file.write(json.dumps({"x": "epoch", "series": self._series, "training": training}))
 
     def _writer(self, name: str) -> tf.summary.SummaryWriter:
         if name not in self._writers:
             self._writers[name] = tf.summary.create_file_writer(f"{self._folder}/{name}")
         return self._writers[name]
+
+
+def _unseen(series: str, epoch: int, value: float) -> None:
+    # The chief's curves are everybody's.
+    del series, epoch, value
 
 
 def _show_items(folder: str, factors: Factors, catalogue: Catalogue) -> None:

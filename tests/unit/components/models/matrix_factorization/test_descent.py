@@ -4,8 +4,10 @@ import tensorflow as tf
 from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
 
-from components.models.matrix_factorization.descent import Descent, batch_size
-from components.models.matrix_factorization.fit import new_factors, rmse, run
+from components.distributed.training import Training
+from components.models.matrix_factorization.course import Course
+from components.models.matrix_factorization.descent import Descent, batch_size, rmse
+from components.models.matrix_factorization.fit import new_factors, run
 from components.models.matrix_factorization.network import Ratings
 
 from .conftest import low_rank, settings
@@ -51,7 +53,7 @@ def test_biases_alone_converge_to_the_damped_least_squares_solution():
     choice = settings(
         train={"dimensions": 1, "init_scale": 1e-12, "epochs": 300, "bias_damping": 3.0, "half_life": 10}
     ).train
-    factors = run(ratings, choice, choice.epochs, "train", ignore)
+    factors = run(ratings, choice, choice.epochs, "train", Course(Training(), ignore))
     users, items = ratings.shape
     design = np.zeros((len(ratings), users + items))
     design[np.arange(len(ratings)), ratings.users] = 1
@@ -65,7 +67,7 @@ def test_biases_alone_converge_to_the_damped_least_squares_solution():
 
 def test_unknown_rows_are_never_moved():
     ratings, _ = low_rank()
-    factors = run(ratings, settings().train, 3, "train", ignore)
+    factors = run(ratings, settings().train, 3, "train", Course(Training(), ignore))
     assert factors.user_bias.numpy()[-1] == factors.item_bias.numpy()[-1] == 0
     assert not factors.user_embedding.numpy()[-1].any()
     assert not factors.item_embedding.numpy()[-1].any()
@@ -84,5 +86,5 @@ def test_one_user_with_all_ratings_is_no_danger_even_to_large_steps():
     random = np.random.default_rng(0)
     values = random.integers(1, 6, 2000).astype(np.float32)
     ratings = Ratings(np.zeros(2000, np.int64), np.arange(2000), values, (1, 2000))
-    factors = run(ratings, settings(train={"learning_rate": 0.3}).train, 10, "train", ignore)
+    factors = run(ratings, settings(train={"learning_rate": 0.3}).train, 10, "train", Course(Training(), ignore))
     assert rmse(factors, ratings) < values.std()

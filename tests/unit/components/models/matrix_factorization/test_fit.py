@@ -3,7 +3,8 @@ import pytest
 
 from components.errors import LodestarError
 from components.metrics.damped_bias import DampedBias
-from components.models.matrix_factorization.fit import fit, rmse
+from components.models.matrix_factorization.descent import rmse
+from components.models.matrix_factorization.fit import fit
 from components.models.matrix_factorization.network import Factors, Ratings
 
 from .conftest import low_rank, settings

@@ -22,6 +22,13 @@ def report(checks: Sequence[Check], output: str) -> int:
     if output == "json":
         print_json([asdict(check) for check in checks])
     else:
-        rows = [("mend" if check.cure else "ok", check.what, check.found, check.cure) for check in checks]
-        print_table(("", "check", "found", "cure"), rows)
+        rows = [("mend" if check.cure else "ok", check.what, check.found) for check in checks]
+        print_table(("", "check", "found"), rows)
+        _print_cures(checks)
     return int(any(check.cure for check in checks))
+
+
+def _print_cures(checks: Sequence[Check]) -> None:
+    # One cure often mends several things. Printed as it is, so that a command can be copied.
+    for cure in dict.fromkeys(check.cure for check in checks if check.cure):
+        print(f"\n{', '.join(check.what for check in checks if check.cure == cure)}:\n  {cure}")

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import kfp_server_api
 import kubernetes
 import urllib3
+import yaml
 from kubernetes.config import ConfigException
 
 from components.errors import InputError, LodestarError
@@ -157,7 +158,16 @@ def _proxied(namespace: str) -> Any:
     configuration = kfp_server_api.Configuration()
     _load(configuration)
     configuration.retries = 0
-    configuration.host = configuration.host.rstrip("/") + _SERVICE_PROXY.format(namespace)
+    host = configuration.host.rstrip("/") + _SERVICE_PROXY.format(namespace)
+    configuration.host = host
+    refresh = configuration.refresh_api_key_hook
+
+    def refresh_token(same: Any) -> None:
+        # The hook of a kubeconfig with a token sets the host again, without the proxy's path.
+        refresh(same)
+        same.host = host
+
+    configuration.refresh_api_key_hook = refresh_token if refresh else None
     return configuration
 
 
@@ -169,8 +179,8 @@ def _load(configuration: Any) -> None:
             if "KUBERNETES_SERVICE_HOST" not in os.environ:
                 raise
             kubernetes.config.load_incluster_config(client_configuration=configuration)
-    except (ConfigException, OSError, ValueError) as error:
-        reason = str(error).strip().rstrip(".")
+    except (ConfigException, yaml.YAMLError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
             f"There is no usable kubeconfig: {reason}.",
             cure="Set KUBECONFIG to one, or give the address of Kubeflow Pipelines with --host.",

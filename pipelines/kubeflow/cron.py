@@ -79,4 +79,5 @@ def _canonical(position: int, field: str) -> str:
             cure=f"It takes {values}, lists `1,2`, ranges `1-5` and steps `*/2`. {_EXAMPLE}",
         )
     expanded, _ = croniter.expand(" ".join(alone))
-    return ",".join(map(str, expanded[position]))
+    # A list with `*` in it, such as `*,5`, is `*`.
+    return "*" if "*" in expanded[position] else ",".join(map(str, expanded[position]))

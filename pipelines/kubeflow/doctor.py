@@ -80,14 +80,14 @@ def _served(cluster: Cluster, what: str, group: str, kind: str, install: str) ->
         return Check(what, error.problem, error.cure)
     if kind in names:
         return Check(what, f"{kind}.{group}")
-    return Check(what, f"the cluster has no {kind}.{group}", f"`{install}`")
+    return Check(what, f"the cluster has no {kind}.{group}", install)
 
 
 def _pipelines(host: str | None, namespace: str) -> Check:
     try:
         api = connect(host, namespace)
     except NotFound as error:
-        return Check("Kubeflow Pipelines", error.problem, f"`{_PIPELINES}`, or give its address with --host.")
+        return Check("Kubeflow Pipelines", error.problem, _PIPELINES)
     except LodestarError as error:
         return Check("Kubeflow Pipelines", error.problem, error.cure)
     return Check("Kubeflow Pipelines", f"{api.server}{', multi-user' if api.multi_user else ''}")
@@ -97,7 +97,7 @@ def _object(cluster: Cluster, what: str, cure: str, found: Callable[[Any], str],
     try:
         return Check(what, found(cluster.call(*call)))
     except NotFound:
-        return Check(what, "missing", f"`{cure}`")
+        return Check(what, "missing", cure)
     except LodestarError as error:
         return Check(what, error.problem, error.cure)
 
@@ -148,8 +148,10 @@ def _rights(cluster: Cluster, platform: Platform, apply: str) -> Check:
         missing = [right for right in rights if not _may(cluster, namespace, account, right)]
     except LodestarError as error:
         return Check(what, f"cannot be told: {error.problem}", error.cure)
+    if len(missing) == len(rights):
+        return Check(what, f"none of the {len(rights)} that the manifests give", apply)
     if missing:
-        return Check(what, f"may not {', '.join(map(str, missing))}", f"`{apply}`")
+        return Check(what, f"may not {', '.join(map(str, missing))}", apply)
     return Check(what, f"all {len(rights)} that the manifests give")
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from pipelines.cluster_parsers import add_place
+from pipelines.beam.options import RUNNERS
+from pipelines.cluster_parsers import add_cluster_verbs, add_place
 
 EPILOG = """\
 exit codes: 0 done, 1 the work failed, 2 bad input or settings, 3 still running
@@ -71,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for add in (_list, _run, _compile, _data, _serve, _query, _board, _doctor):
         add(verbs)
+    add_cluster_verbs(verbs, _verb, _settings_options)
     return top
 
 
@@ -113,6 +115,19 @@ def _settings_options(verb: argparse.ArgumentParser) -> None:
         type=int,
         metavar="P",
         help="processes that hold the embedding tables; --set compute.parameter_servers=P",
+    )
+    verb.add_argument(
+        "--beam-runner",
+        choices=sorted(RUNNERS),
+        default="direct",
+        help="what Ingest, StatisticsGen and Transform run on (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--beam-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="an option of that runner, e.g. spark_master_url=local[2]; repeatable",
     )
 
 

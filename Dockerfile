@@ -10,14 +10,22 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends g++ >/dev/null
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore "uv==${UV_VERSION}"
-# An extra group of pyproject.toml, e.g. `gpu` for the CUDA libraries.
-ARG GROUP=""
+# gpu: adds the CUDA libraries that TensorFlow was built with. tpu: TensorFlow for TPUs in its place; libtpu is on no
+# package index, so LIBTPU_WHEELS says where (a folder or page of wheels).
+ARG ACCELERATOR=""
+ARG LIBTPU_WHEELS=""
 WORKDIR /app
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \
     --mount=type=bind,source=uv.lock,target=uv.lock \
-    UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
-    uv sync --quiet --frozen --no-dev ${GROUP:+--group "${GROUP}"} --no-install-project --python /usr/local/bin/python3.10 && \
+    export UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never && \
+    case "${ACCELERATOR}" in gpu) extra="--extra gpu" ;; "" | tpu) extra="" ;; *) \
+        echo "ACCELERATOR is '${ACCELERATOR}', but has to be gpu, tpu or empty." >&2 && exit 2 ;; esac && \
+    uv sync --quiet --frozen --no-dev ${extra} --no-install-project --python /usr/local/bin/python3.10 && \
+    if [ "${ACCELERATOR}" = tpu ]; then \
+        uv pip uninstall --quiet --python .venv/bin/python tensorflow && \
+        uv pip install --quiet --python .venv/bin/python --no-deps --find-links "${LIBTPU_WHEELS}" \
+            tensorflow-tpu==2.16.2 libtpu==2.16.0rc0; fi && \
     cd .venv/lib/python3.10/site-packages && \
     # Headers, test suites and debug symbols are 0.7 GB that no step reads.
     rm -rf tensorflow/include pyarrow/include && \

@@ -1,0 +1,104 @@
+"""Who may connect to whom, as a table; `network.py` reads the policies of the built overlay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.kubeflow.platform import load_platform
+from tests.unit.manifests.network import Pod, connects
+
+_OURS = {"app.kubernetes.io/part-of": "lodestar"}
+
+
+def ours(component: str, **labels: str) -> Pod:
+    return Pod({**_OURS, "app.kubernetes.io/component": component, **labels})
+
+
+STEP, SWEEP, PUSHER, TRIAL = map(ours, ("pipeline", "sweep", "pusher", "trial"))
+_JOB = {"training.kubeflow.org/job-name": "job"}
+REPLICA = ours("training", **_JOB)
+# The labels that a pod of the operator has when the platform's are merged in.
+STEP_LIKE_REPLICA = ours("pipeline", **_JOB)
+DRIVER = Pod({"pipelines.kubeflow.org/v2_component": "true"})
+STRANGER = Pod({"app": "stranger"})
+DNS = Pod({"k8s-app": "kube-dns"}, "kube-system")
+METADATA = Pod({"component": "metadata-grpc-server"}, "kubeflow")
+API = Pod({"app": "ml-pipeline"}, "kubeflow")
+STORE = Pod({"app": "seaweedfs"}, "kubeflow")
+OUTSIDE = Pod(is_pod=False)
+
+OPEN = [
+    (STEP, DNS, 53),
+    (STEP, METADATA, 8080),
+    (STEP, API, 8887),
+    (STEP, STORE, 8333),
+    (STEP, OUTSIDE, 443),
+    (STEP, OUTSIDE, 6443),
+    (SWEEP, OUTSIDE, 6443),
+    (PUSHER, OUTSIDE, 443),
+    (REPLICA, REPLICA, 2222),
+    (REPLICA, DNS, 53),
+    (TRIAL, DNS, 53),
+]
+CLOSED = [
+    (STEP, METADATA, 3306),
+    (STEP, API, 80),
+    (STEP, STRANGER, 8080),
+    (STEP, REPLICA, 2222),
+    (STEP, OUTSIDE, 22),
+    (STEP, STEP, 8080),
+    (SWEEP, METADATA, 8080),
+    (SWEEP, STORE, 8333),
+    (REPLICA, OUTSIDE, 443),
+    (REPLICA, OUTSIDE, 6443),
+    (REPLICA, METADATA, 8080),
+    (REPLICA, REPLICA, 22),
+    (REPLICA, STRANGER, 2222),
+    (STEP_LIKE_REPLICA, OUTSIDE, 6443),
+    (TRIAL, OUTSIDE, 443),
+    (TRIAL, METADATA, 8080),
+    (STRANGER, STEP, 8080),
+    (STRANGER, REPLICA, 2222),
+    (OUTSIDE, STEP, 8080),
+]
+
+
+def _policies(objects: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    return [one for one in objects if one["kind"] == "NetworkPolicy"]
+
+
+@pytest.mark.parametrize(("source", "target", "port"), OPEN)
+def test_what_is_needed_is_open(objects: Any, source: Pod, target: Pod, port: int) -> None:
+    assert connects(_policies(objects), source, target, port)
+
+
+@pytest.mark.parametrize(("source", "target", "port"), CLOSED)
+def test_all_else_is_closed(objects: Any, source: Pod, target: Pod, port: int) -> None:
+    assert not connects(_policies(objects), source, target, port)
+
+
+@pytest.mark.parametrize("overlay", ["gpu", "tpu"])
+@pytest.mark.parametrize(
+    ("target", "port"), [(DNS, 53), (METADATA, 8080), (API, 8887), (STORE, 8333), (OUTSIDE, 6443)]
+)
+def test_drivers_of_kubeflow_work_in_a_team_namespace(objects: Any, target: Pod, port: int) -> None:
+    assert connects(_policies(objects), DRIVER, target, port)
+
+
+@pytest.mark.parametrize("overlay", ["gpu", "tpu"])
+def test_strangers_are_cut_off_in_a_team_namespace(objects: Any) -> None:
+    assert not connects(_policies(objects), STRANGER, DNS, 53)
+    assert not connects(_policies(objects), OUTSIDE, STRANGER, 8080)
+
+
+@pytest.mark.parametrize("overlay", ["kind-cpu"])
+def test_others_keep_working_beside_us(objects: Any) -> None:
+    assert connects(_policies(objects), STRANGER, METADATA, 3306)
+
+
+def test_compiled_steps_carry_the_labels_that_the_policies_select(objects: Any, overlay: str) -> None:
+    step = Pod(load_platform(overlay).labels)
+    assert connects(_policies(objects), step, METADATA, 8080)
+    assert not connects(_policies(objects), STRANGER, step, 8080)

@@ -36,7 +36,7 @@ def resolve_image(name: str, file: Path = _FILE) -> str:
         listed = ", ".join(known) or "none"
         raise InputError(
             f"The image `{reference}` is not pinned.",
-            source="" if name != reference else str(file),
+            source=str(file) if name in known else "",
             cure=f"Give it a tag other than `latest`, or a digest; listed images: {listed}.",
         )
     return reference

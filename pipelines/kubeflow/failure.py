@@ -1,0 +1,62 @@
+"""How a failed step ends: one clear block in the log, and its last lines where Kubernetes looks for them."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from components.errors import LodestarError
+
+# Kubernetes shows what is in this file as the container's message; Argo makes it the node's.
+TERMINATION_LOG = Path("/dev/termination-log")
+_LONGEST = 4096
+_RULE = "-" * 72
+_RESUME = "When that is mended: `lodestar resume {}`; what is finished is re-used."
+
+
+def describe(node: str, run_id: str, error: BaseException) -> str:
+    """Return what went wrong and what to do, in a few lines."""
+    lines = [f"{node} failed: {error if isinstance(error, LodestarError) else _headline(error)}"]
+    before = _before(error)
+    if before is not None:
+        lines.append(f"Before that: {before if isinstance(before, LodestarError) else _headline(before)}")
+    if "lodestar resume" not in lines[0]:
+        lines.append(_RESUME.format(run_id))
+    return "\n".join(lines)
+
+
+def exit_code(error: BaseException) -> int:
+    """Return 2 when the caller can mend it, else 1."""
+    return error.exit_code if isinstance(error, LodestarError) else 1
+
+
+def print_failure(text: str, error: BaseException) -> None:
+    """Print the traceback of an error that is not ours, then the block."""
+    if not isinstance(error, LodestarError):
+        traceback.print_exception(error)
+    print(f"{_RULE}\n{text}\n{_RULE}", flush=True)
+
+
+def leave_message(text: str, path: Path = TERMINATION_LOG) -> None:
+    """Leave the last 4096 bytes of `text` for Kubernetes; nothing happens outside a pod."""
+    # The kubelet makes the file.
+    if path.exists():
+        path.write_bytes(text.encode("utf-8")[-_LONGEST:])
+
+
+def _headline(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0].rstrip('.') if lines else 'no message'}."
+
+
+def _before(error: BaseException) -> BaseException | None:
+    # The node's own error, when telling ML Metadata of it failed in turn.
+    own: BaseException | None = None
+    while isinstance(error, BaseException):
+        inner = error.__cause__ or error.__context__
+        if inner is None:
+            break
+        if not type(inner).__module__.startswith(("ml_metadata", "grpc")):
+            own = inner
+        error = inner
+    return own

@@ -1,0 +1,179 @@
+"""ML Metadata for a step: wait for it, and go on when it comes back."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+import ml_metadata
+from ml_metadata import errors
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+
+from components.errors import LodestarError
+from pipelines.kubeflow.address import Address
+
+PASSWORD = "MLMD_PASSWORD"  # noqa: S105 - the variable's name
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
+_CALL_TIMEOUT_S = 60.0
+_MESSAGE_BYTES = 100 * 2**20
+# What a connection says when its server goes away in the middle of a call, beside UNAVAILABLE.
+_GONE = re.compile(
+    r"mysql_real_connect|errno: (20(02|03|06|13)|1040)\b|RST_STREAM|Stream removed|Socket closed"
+)
+
+Result = TypeVar("Result")
+Config: TypeAlias = "metadata_store_pb2.ConnectionConfig | metadata_store_pb2.MetadataStoreClientConfig"
+
+
+class MetadataUnavailable(LodestarError):
+    """Signal that ML Metadata has not answered for as long as a step waits."""
+
+
+class Patience:
+    """How long failing calls are repeated: after 0.5 s, 1 s, 2 s, ... 15 s, until the time is up.
+
+    Args:
+        place: What does not answer, for messages.
+        cure: What to do when the time is up.
+        wait_s: How long in all, counted anew after each success.
+        sleep: Waits for so many seconds.
+        clock: Returns seconds that only grow.
+        say: Tells the user.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        cure: str,
+        wait_s: float,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self._place, self._cure, self._wait_s = place, cure, wait_s
+        self._sleep, self._clock, self._say = sleep, clock, say
+        self.seconds = 0.0
+
+    def run(self, call: Callable[[], Result], again: Callable[[], None]) -> Result:
+        """Return what `call` returns; `again` is called before each repetition.
+
+        Raises:
+            MetadataUnavailable: It did not succeed in time.
+        """
+        start, pause = self._clock(), _FIRST_PAUSE_S
+        try:
+            while True:
+                try:
+                    return call()
+                except (errors.StatusError, RuntimeError) as error:
+                    self._pause(error, self._wait_s - (self._clock() - start), pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+                again()
+        finally:
+            self.seconds += self._clock() - start
+
+    def _pause(self, error: Exception, left_s: float, pause_s: float) -> None:
+        if not _is_away(error):
+            raise error
+        reason = next(iter(str(error).splitlines()), "").rstrip(". ") or type(error).__name__
+        if left_s <= 0:
+            raise MetadataUnavailable(
+                f"{self._place} has not answered for {self._wait_s:g} s: {reason}.", cure=self._cure
+            ) from error
+        pause_s = min(pause_s, left_s)
+        self._say(
+            f"{self._place} does not answer ({reason}); next try in {pause_s:g} s, last in {left_s:.0f} s"
+        )
+        self._sleep(pause_s)
+
+
+class PatientMetadata(metadata.Metadata):
+    """A connection that survives a restart of ML Metadata.
+
+    A call may be repeated that the server carried out without being able to say so; TFX's calls bear that.
+    """
+
+    def __init__(self, config: Config, patience: Patience) -> None:
+        super().__init__(config)
+        self._patient = _PatientStore(config, patience)
+
+    def __enter__(self) -> PatientMetadata:
+        self._store = self._patient
+        self._users += 1
+        return self
+
+
+class _PatientStore:
+    """Every method of MetadataStore, repeated while the server is away."""
+
+    def __init__(self, config: Config, patience: Patience) -> None:
+        self._config, self._patience = config, patience
+        self._store: ml_metadata.MetadataStore | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            return self._patience.run(
+                lambda: getattr(self._connected(), name)(*arguments, **options), self._disconnect
+            )
+
+        return call
+
+    def _connected(self) -> ml_metadata.MetadataStore:
+        if self._store is None:
+            self._store = ml_metadata.MetadataStore(self._config)
+        return self._store
+
+    def _disconnect(self) -> None:
+        # A channel waits longer and longer by itself before it connects again; a new one tries at once.
+        self._store = None
+
+
+def connect(url: str, run_id: str, wait_s: float) -> tuple[PatientMetadata, Patience]:
+    """Return a connection that has answered once, and what tells the seconds spent on it.
+
+    Args:
+        url: `grpc://host:port`, `mysql://user@host:port/database` (password in $MLMD_PASSWORD) or
+            `sqlite:///path`.
+        run_id: The run, for the message that says how to go on.
+        wait_s: How long to wait, now and at every later call.
+
+    Raises:
+        InputError: The address is wrong.
+        LodestarError: It cannot be reached or opened.
+    """
+    place = f"ML Metadata at {url}"
+    patience = Patience(place, f"When it is back: `lodestar resume {run_id}`.", wait_s)
+    handle = PatientMetadata(connection_config(Address.parse(url)), patience)
+    try:
+        with handle as entered:
+            entered.store.get_artifact_types()
+    except (errors.StatusError, RuntimeError) as error:
+        raise LodestarError(
+            f"{place} cannot be used: {error}.", cure="Check `metadata` in the overlay's platform.yaml."
+        ) from error
+    return handle, patience
+
+
+def connection_config(address: Address) -> Config:
+    """Return what ML Metadata's client connects with."""
+    if address.scheme == "grpc":
+        config = metadata_store_pb2.MetadataStoreClientConfig(
+            host=address.host, port=address.port, client_timeout_sec=_CALL_TIMEOUT_S
+        )
+        config.channel_arguments.max_receive_message_length = _MESSAGE_BYTES
+        return config
+    if address.scheme == "mysql":
+        return metadata.mysql_metadata_connection_config(
+            address.host, address.port, address.path, address.user, os.environ.get(PASSWORD, "")
+        )
+    return metadata.sqlite_metadata_connection_config(address.path)
+
+
+def _is_away(error: Exception) -> bool:
+    if isinstance(error, errors.UnavailableError | errors.DeadlineExceededError):
+        return True
+    return bool(_GONE.search(str(error)))

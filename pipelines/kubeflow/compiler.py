@@ -18,6 +18,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from components.errors import InputError
+from components.tfjob.template import VARIABLE
 from pipelines.kubeflow import ir as tfx_ir
 from pipelines.kubeflow import naming
 from pipelines.kubeflow.images import resolve_image
@@ -33,7 +34,7 @@ from pipelines.kubeflow.parameters import (
 )
 from pipelines.kubeflow.platform import Platform, PodSettings
 from pipelines.kubeflow.pods import container_resources, executor_config
-from pipelines.kubeflow.tfjob import VARIABLE, render_tfjob
+from pipelines.kubeflow.tfjob import render_tfjob
 
 _SCHEMA = "2.1.0"
 _COMMAND = ["python", "-m", "pipelines.kubeflow.step"]
@@ -100,7 +101,9 @@ class _Step:
         self.id = node.node_info.id
         self.task = tasks[self.id]
         self.component, self.executor = f"comp-{self.task}", f"exec-{self.task}"
-        self.pod: PodSettings = platform.step(self.id)
+        self._distributed = _is_distributed(ir, self.id)
+        # A step whose work is done by a TFJob only follows it: it needs no accelerator of its own.
+        self.pod: PodSettings = platform.plain() if self._distributed else platform.step(self.id)
         self.parameters = tfx_ir.runtime_parameters(node)
         naming.check_parameter_names(self.parameters, reserved=tuple(OPTIONS))
         self._upstream = [tasks[upstream] for upstream in node.upstream_nodes if upstream in tasks]
@@ -140,7 +143,7 @@ class _Step:
     def container_spec(self) -> Spec:
         """Return the container."""
         env = dict(self.pod.env)
-        if self._is_distributed():
+        if self._distributed:
             env[VARIABLE] = render_tfjob(self._platform, self._image)
         spec: Spec = {"image": self._image, "command": list(_COMMAND), "args": self._arguments()}
         if env:
@@ -162,10 +165,11 @@ class _Step:
         packed = tfx_ir.pack(tfx_ir.cut(self._ir, self.id))
         return [*arguments, "--ir", packed, "--executor-input", "{{$}}"]
 
-    def _is_distributed(self) -> bool:
-        spec = tfx_ir.deployment(self._ir).executor_specs.get(self.id)
-        python = executable_spec_pb2.PythonClassExecutableSpec()
-        return spec is not None and spec.Unpack(python) and python.class_path.startswith(_DISTRIBUTED)
+
+def _is_distributed(ir: pipeline_pb2.Pipeline, node_id: str) -> bool:
+    spec = tfx_ir.deployment(ir).executor_specs.get(node_id)
+    python = executable_spec_pb2.PythonClassExecutableSpec()
+    return spec is not None and spec.Unpack(python) and python.class_path.startswith(_DISTRIBUTED)
 
 
 def _input(name: str) -> str:

@@ -190,8 +190,11 @@ class Platform(Section):
 
     def step(self, node: str) -> PodSettings:
         """Return what the step of the node with this id gets."""
-        pod = self.steps.get(node, PodSettings()).over(self.defaults)
-        return pod.model_copy(update={"env": {**self.env, **pod.env}})
+        return self.steps.get(node, PodSettings()).over(self.plain())
+
+    def plain(self) -> PodSettings:
+        """Return what a step gets that `steps` does not name."""
+        return self.defaults.model_copy(update={"env": {**self.env, **self.defaults.env}})
 
     def _pods(self) -> Iterator[tuple[str, PodSettings]]:
         yield "defaults", self.defaults

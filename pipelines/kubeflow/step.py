@@ -1,7 +1,7 @@
 """Run exactly one node of a pipeline in a pod: `python -m pipelines.kubeflow.step`.
 
-A step needs only its arguments and its environment. It prints what it does, how long each stage took, and when
-it fails one block that says why; the process ends with 0, 1 (the work failed) or 2 (the input is wrong).
+A step needs only its arguments and its environment. It prints what it does, how long each stage took, and
+when it fails one block that says why; it ends with 0, 1 (the work failed) or 2 (the input is wrong).
 """
 
 from __future__ import annotations

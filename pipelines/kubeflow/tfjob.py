@@ -9,12 +9,11 @@ from typing import Any
 import yaml
 
 from components.errors import InputError
+from components.tfjob.template import CONTAINER
 from pipelines.kubeflow.images import resolve_image
 from pipelines.kubeflow.platform import MANIFESTS, Platform, PodSettings, Training
 
-VARIABLE = "LODESTAR_TFJOB"
 _TEMPLATE = MANIFESTS / "base" / "training" / "tfjob.yaml"
-_CONTAINER = "tensorflow"
 
 
 def render_tfjob(platform: Platform, image: str, template: Path = _TEMPLATE) -> str:
@@ -52,7 +51,8 @@ def pod_resources(pod: PodSettings) -> dict[str, dict[str, str]]:
 
 def _read(template: Path) -> Any:
     try:
-        return yaml.safe_load(template.read_text(encoding="utf-8"))
+        # Through JSON, so that what an alias shares in the YAML is copied.
+        return json.loads(json.dumps(yaml.safe_load(template.read_text(encoding="utf-8"))))
     except OSError as error:
         raise InputError(
             f"Cannot read the template of TFJobs: {error.strerror}.",
@@ -63,7 +63,7 @@ def _read(template: Path) -> Any:
 
 def _complete(template: dict[str, Any], platform: Platform, pod: PodSettings, image: str) -> None:
     spec = template["spec"]
-    container = next(one for one in spec["containers"] if one["name"] == _CONTAINER)
+    container = next(one for one in spec["containers"] if one["name"] == CONTAINER)
     container["image"] = resolve_image(pod.image) if pod.image else image
     container["resources"] = pod_resources(pod)
     env = {**platform.env, **pod.env}

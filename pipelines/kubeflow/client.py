@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from difflib import get_close_matches
 from typing import Any
@@ -16,7 +16,7 @@ import kfp_server_api
 from components.errors import InputError
 from pipelines.kubeflow import nodes
 from pipelines.kubeflow.connection import KubeflowApi, NotFound
-from pipelines.kubeflow.steps import closed, find_step, pipeline_spec, settled, step_statuses, steps_of
+from pipelines.kubeflow.steps import Step, closed, find_step, pipeline_spec, settled, step_statuses, steps_of
 from pipelines.kubeflow.workflow import WorkflowReader
 from pipelines.status import State, Status, roll_up
 
@@ -171,7 +171,7 @@ class Client:
                 break
             sleep(_SETTLE_SECONDS)
             run = self._api.call(self._runs.get_run, run_id)
-        return run_status(run, closed(parts, state))
+        return run_status(run, self._with_messages(run_id, closed(parts, state)))
 
     def experiment(self, name: str) -> str:
         """Return the id of the experiment called `name`, made when missing."""
@@ -189,6 +189,14 @@ class Client:
             if found:
                 return found
         return nodes.from_tasks(run.run_details and run.run_details.task_details)
+
+    def _with_messages(self, run_id: str, parts: tuple[Status, ...]) -> tuple[Status, ...]:
+        # Argo may only say that a step failed; what the step wrote is in the status of its pod.
+        failed = [Step(part.id, part.name) for part in parts if part.state is State.FAILED]
+        if not failed or not self._workflows:
+            return parts
+        left = self._workflows.failures(run_id, failed)
+        return tuple(replace(part, why=left.get(part.name, part.why)) for part in parts)
 
     def _named(self, name: str) -> list[Any]:
         page = self._api.call(self._runs.list_runs, page_size=_PAGE, filter=named(name), **self._where)

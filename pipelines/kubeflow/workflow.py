@@ -31,11 +31,13 @@ class StepPod:
         name: The pod's name.
         step: Whose pod it is.
         started: Whether its main container has started, so that there is a log.
+        message: What the container left when it ended: the last lines of a failure.
     """
 
     name: str
     step: Step
     started: bool
+    message: str = ""
 
 
 class WorkflowReader:
@@ -75,6 +77,14 @@ class WorkflowReader:
         pods = sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
         return [described for pod in pods if (described := _describe(pod, steps))]
 
+    def failures(self, run_id: str, steps: Sequence[Step]) -> dict[str, str]:
+        """Return step name -> the message that its last pod left; empty when pods cannot be read."""
+        try:
+            return {pod.step.name: pod.message for pod in self.pods(run_id, steps) if pod.message}
+        except LodestarError as error:
+            self.problem = str(error)
+            return {}
+
     def log(self, pod: str, follow: bool) -> Iterator[str]:
         """Yield the lines of a pod's main container; with `follow` until it ends."""
         # No read time-out: a trainer may say nothing for long.
@@ -98,7 +108,8 @@ def _describe(pod: Any, steps: Sequence[Step]) -> StepPod | None:
     step = step_of_node(node, steps)
     statuses = [s for s in pod.status.container_statuses or () if s.name == _MAIN]
     started = any(status.state.running or status.state.terminated for status in statuses)
-    return StepPod(pod.metadata.name, step, started) if step else None
+    left = [s.state.terminated.message for s in statuses if s.state.terminated and s.state.terminated.message]
+    return StepPod(pod.metadata.name, step, started, "\n".join(left).strip()) if step else None
 
 
 def step_of_node(node: str, steps: Sequence[Step]) -> Step | None:

@@ -165,6 +165,14 @@ def test_logs_of_a_runs_pods_are_read_by_step_and_followed_to_their_end(
     assert [(line.step, line.text) for line in lines] == [("Trainer", f"step {i}") for i in (1, 2, 3)]
 
 
+def test_last_lines_of_a_failed_step_are_what_it_left_in_its_pod(kubectl: Kubectl, namespace: str) -> None:
+    run_id, reader = str(uuid4()), WorkflowReader(find_cluster(), namespace)
+    script = "printf 'loss is NaN\nat step 7' > /dev/termination-log; exit 1"
+    apply(kubectl, step_pod(namespace, run_id, f"d-{run_id}", "w.root.trainer.executor", script))
+    left = eventually(lambda: reader.failures(run_id, STEPS), 60, "the end of the step's pod")
+    assert left == {"Trainer": "loss is NaN\nat step 7"}
+
+
 def test_run_without_a_workflow_has_no_nodes_and_says_why(namespace: str) -> None:
     reader = WorkflowReader(find_cluster(), namespace)
     assert reader.nodes(str(uuid4())) == {}

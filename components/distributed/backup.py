@@ -48,8 +48,8 @@ class Backup:
             return
         checkpoint = tf.train.Checkpoint(model=model, notes=_Notes(json.dumps(notes)))
         manager = tf.train.CheckpointManager(checkpoint, self._folder, max_to_keep=2)
-        count = int(newest(self._folder).rpartition("-")[2]) + 1 if newest(self._folder) else 1
-        manager.save(checkpoint_number=count)
+        latest = newest(self._folder)
+        manager.save(checkpoint_number=int(latest.rpartition("-")[2]) + 1 if latest else 1)
 
 
 def newest(folder: str | None) -> str | None:

@@ -24,7 +24,8 @@ _LOG = logging.getLogger(__name__)
 def main() -> int:
     """Take part in the training that the command line names; return the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s", force=True)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
+    logging.getLogger("components").setLevel(logging.INFO)
     try:
         request = Request.read(sys.argv[1])
         cluster = Cluster.parse(os.environ.get(VARIABLE, ""))

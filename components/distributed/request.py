@@ -104,6 +104,9 @@ class Request:
 def _read(path: str) -> str:
     if "://" not in path:
         return Path(path).read_text(encoding="utf-8")
+    from components.object_store import connect
+
+    connect(path)
     from tfx.dsl.io import fileio
 
     with fileio.open(path, "r") as file:

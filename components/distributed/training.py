@@ -64,6 +64,12 @@ class Training:
         return self.cluster is not None and self.cluster.has_parameter_servers
 
     @property
+    def strategy_name(self) -> str:
+        """Return the public name of the strategy."""
+        own = type(self.strategy).__name__.removesuffix("V2")
+        return {"CollectiveAllReduceStrategy": "MultiWorkerMirroredStrategy"}.get(own, own)
+
+    @property
     def is_plain(self) -> bool:
         """Return whether nothing is asked for that a loop without tf.distribute does not do."""
         replicas = self.strategy.num_replicas_in_sync

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -36,9 +36,15 @@ class State:
 
 
 class Launcher(Protocol):
-    """Starts replicas somewhere."""
+    """Starts replicas somewhere.
 
-    names: Sequence[str]
+    Attributes:
+        names: Of all replicas.
+        period: Seconds between two looks.
+    """
+
+    names: list[str]
+    period: float
 
     def start(self) -> None:
         """Start all replicas, or find those that an earlier attempt of this step started."""
@@ -55,7 +61,6 @@ def follow(
     request: Request,
     newest: Callable[[], str | None],
     say: Say,
-    period: float = 0.5,
 ) -> None:
     """Start the replicas and wait until the chief is done.
 
@@ -66,7 +71,6 @@ def follow(
         request: What they are to do.
         newest: Names the newest backup; when it changes, training has moved on.
         say: Prints a line.
-        period: Seconds between two looks.
 
     Raises:
         LodestarError: A replica gave up, with its reason; or they were started again too often in vain.
@@ -75,14 +79,12 @@ def follow(
     with _ended_by_sigterm():
         try:
             launcher.start()
-            _until_done(launcher, request, newest, say, period)
+            _until_done(launcher, request, newest, say)
         finally:
             launcher.stop()
 
 
-def _until_done(
-    launcher: Launcher, request: Request, newest: Callable[[], str | None], say: Say, period: float
-) -> None:
+def _until_done(launcher: Launcher, request: Request, newest: Callable[[], str | None], say: Say) -> None:
     waiting, backup, before = "", newest(), 0
     while True:
         state = launcher.poll()
@@ -100,10 +102,10 @@ def _until_done(
                 f"Replicas were started again {state.restarts - before} times without a new checkpoint.",
                 cure="The log says why they end; a slow start needs more compute.start_timeout_seconds.",
             )
-        time.sleep(period)
+        time.sleep(launcher.period)
 
 
-def _reason(names: Sequence[str], request: Request, failed: str) -> LodestarError:
+def _reason(names: list[str], request: Request, failed: str) -> LodestarError:
     told = (request.read_failure(name) for name in names)
     said = next((error for error in told if error is not None), None)
     return said or LodestarError(f"Training failed: {failed}.", cure="The log has the replicas' last words.")

@@ -43,6 +43,8 @@ class LocalProcesses:
         say: Prints a line.
     """
 
+    period = 0.2
+
     def __init__(self, request: Request, say: Callable[[str], None]) -> None:
         counts = replica_counts(request.compute)
         self.names = replica_names(counts)

@@ -107,7 +107,7 @@ def terms(ratings: Ratings, settings: TrainSettings, training: Training) -> dict
     replicas = compute.workers if training.has_parameter_servers else training.strategy.num_replicas_in_sync
     each = size if training.has_parameter_servers else -(-size // replicas)
     return {
-        "strategy": "none" if training.is_plain else type(training.strategy).__name__,
+        "strategy": "none" if training.is_plain else training.strategy_name,
         "replicas": replicas,
         "batch_per_replica": each,
         "global_batch": each * replicas,

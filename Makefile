@@ -1,11 +1,12 @@
 # Two commands are all that a new user types: `make demo` and `make test`. Each makes the environment first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit integration benchmark clean
+.PHONY: help setup demo test lint unit integration benchmark beam-jar image kind-up kind-down cluster clean
 
 PYTHON := .venv/bin/python
+BEAM := $(abspath $(or $(LODESTAR_HOME),.lodestar))/beam
 
 help:  ## Say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 setup:  ## Make the environment in .venv (uv, Python 3.10, uv.lock)
 	@bash .ci/setup
@@ -30,6 +31,25 @@ integration: setup  ## Real TFX runs
 benchmark:  ## Print the measured tables; downloads ML-100K, or takes it from LODESTAR_DATA_MIRROR
 	@bash .ci/setup --group benchmark
 	@$(PYTHON) -m tests.benchmarks
+
+beam-jar:  ## Build Beam's job server for Spark (300 MB); needs Java and Maven
+	@command -v mvn >/dev/null || \
+	  { echo "error: Maven is not installed. Install it, e.g. \`apt-get install maven\`." >&2; exit 2; }
+	@mvn --batch-mode --quiet --file pipelines/beam/pom.xml "-Dtarget=$(BEAM)/build" package
+	@mv "$(BEAM)/build/spark-job-server.jar" "$(BEAM)/" && rm -rf "$(BEAM)/build"
+	@echo "$(BEAM)/spark-job-server.jar"
+
+image:  ## Build the image that steps run in, lodestar/pipelines:dev; needs Docker with BuildKit
+	@docker build --tag lodestar/pipelines:dev .
+
+kind-up:  ## A cluster in Docker with Kubeflow Pipelines and the platform; needs docker, kind, kubectl
+	@bash manifests/kind/up.sh
+
+kind-down:  ## Remove that cluster
+	@bash manifests/kind/down.sh
+
+cluster: setup  ## Tests on the cluster that KUBECONFIG names
+	@$(PYTHON) -m pytest tests/cluster
 
 clean:  ## Remove runs, models and fetched data; keeps the environment
 	rm -rf .lodestar

@@ -42,7 +42,7 @@ def test_trial_job_is_admitted(kubectl: Kubectl, namespace: str, overlay_name: s
 
 @pytest.mark.parametrize("overlay_name", OVERLAYS)
 def test_tfjob_and_the_pods_of_its_replicas_are_admitted(
-    kubectl: Kubectl, namespace: str, overlay_name: str
+    kubectl: Kubectl, namespace: str, overlay: Path, overlay_name: str
 ) -> None:
     job = json.loads(render_tfjob(load_platform(overlay_name), "lodestar/pipelines:dev"))
     job["metadata"] = {"name": "admitted", "namespace": namespace}

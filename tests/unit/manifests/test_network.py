@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from pipelines.kubeflow.platform import load_platform
+from pipelines.kubeflow.tfjob import render_tfjob
 from tests.unit.manifests.network import Pod, connects
 
 _OURS = {"app.kubernetes.io/part-of": "lodestar"}
@@ -19,8 +21,6 @@ def ours(component: str, **labels: str) -> Pod:
 STEP, SWEEP, PUSHER, TRIAL = map(ours, ("pipeline", "sweep", "pusher", "trial"))
 _JOB = {"training.kubeflow.org/job-name": "job"}
 REPLICA = ours("training", **_JOB)
-# The labels that a pod of the operator has when the platform's are merged in.
-STEP_LIKE_REPLICA = ours("pipeline", **_JOB)
 DRIVER = Pod({"pipelines.kubeflow.org/v2_component": "true"})
 STRANGER = Pod({"app": "stranger"})
 DNS = Pod({"k8s-app": "kube-dns"}, "kube-system")
@@ -56,7 +56,6 @@ CLOSED = [
     (REPLICA, METADATA, 8080),
     (REPLICA, REPLICA, 22),
     (REPLICA, STRANGER, 2222),
-    (STEP_LIKE_REPLICA, OUTSIDE, 6443),
     (TRIAL, OUTSIDE, 443),
     (TRIAL, METADATA, 8080),
     (STRANGER, STEP, 8080),
@@ -98,7 +97,15 @@ def test_others_keep_working_beside_us(objects: Any) -> None:
     assert connects(_policies(objects), STRANGER, METADATA, 3306)
 
 
-def test_compiled_steps_carry_the_labels_that_the_policies_select(objects: Any, overlay: str) -> None:
-    step = Pod(load_platform(overlay).labels)
+def test_what_is_compiled_carries_the_labels_that_the_policies_select(objects: Any, overlay: str) -> None:
+    settings = load_platform(overlay)
+    step = Pod(settings.labels)
+    job = json.loads(render_tfjob(settings, "lodestar/pipelines:dev"))
+    # The operator adds the job's name.
+    labels = job["spec"]["tfReplicaSpecs"]["Worker"]["template"]["metadata"]["labels"]
+    replica = Pod({**labels, **_JOB})
     assert connects(_policies(objects), step, METADATA, 8080)
+    assert connects(_policies(objects), replica, replica, 2222)
+    assert not connects(_policies(objects), replica, METADATA, 8080)
+    assert not connects(_policies(objects), replica, OUTSIDE, 6443)
     assert not connects(_policies(objects), STRANGER, step, 8080)

@@ -24,7 +24,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --quiet --frozen --no-dev ${extra} --no-install-project --python /usr/local/bin/python3.10 && \
     if [ "${ACCELERATOR}" = tpu ]; then \
         uv pip uninstall --quiet --python .venv/bin/python tensorflow && \
-        uv pip install --quiet --python .venv/bin/python --no-deps --find-links "${LIBTPU_WHEELS}" \
+        uv pip install --quiet --python .venv/bin/python --no-deps --find-links "${LIBTPU_WHEELS:?says where libtpu is}" \
             tensorflow-tpu==2.16.2 libtpu==2.16.0rc0; fi && \
     cd .venv/lib/python3.10/site-packages && \
     # Headers, test suites and debug symbols are 0.7 GB that no step reads.

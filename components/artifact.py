@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import InputError, LodestarError
+from components.home import is_uri
 
 MANIFEST = "MANIFEST.sha256"
 PROVENANCE = "lodestar.json"
@@ -63,14 +64,14 @@ def provenance(version: Path) -> dict[str, Any]:
         ) from error
 
 
-def publish(source: Path, model_root: Path, about: Mapping[str, Any]) -> Path:
+def publish(source: Path | str, model_root: Path, about: Mapping[str, Any]) -> Path:
     """Copy `source` to the next version under `model_root` and return the version's folder.
 
     Publishing the same source twice gives two versions. On any failure nothing becomes visible and the
     next call starts afresh.
 
     Args:
-        source: An exported SavedModel.
+        source: An exported SavedModel: a folder, or the URI of one in an object store.
         model_root: `<serving root>/<model name>`; made if missing.
         about: Provenance, written to `lodestar.json` together with the version number.
 
@@ -82,7 +83,7 @@ def publish(source: Path, model_root: Path, about: Mapping[str, Any]) -> Path:
         _remove_stale(model_root)
         staging = model_root / f"{_STAGING}{int(time.time())}-{uuid.uuid4().hex}"
         try:
-            shutil.copytree(source, staging)
+            _copy(str(source), staging)
             return _number(staging, model_root, about)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -105,6 +106,16 @@ def verify(version: Path) -> None:
         actual = _sha256(version / name)
         if actual != expected:
             raise _refused(version, f"`{name}` has sha256 {actual}, the manifest says {expected}")
+
+
+def _copy(source: str, staging: Path) -> None:
+    if not is_uri(source):
+        shutil.copytree(source, staging)
+        return
+    # Imported here: who only looks for versions must not wait for TensorFlow.
+    from components.object_store import download
+
+    download(source, staging)
 
 
 def _number(staging: Path, model_root: Path, about: Mapping[str, Any]) -> Path:

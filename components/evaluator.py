@@ -84,17 +84,17 @@ class EvaluatorExecutor(base_executor.BaseExecutor):
         data = EvalData(Examples(uri["examples"]), Examples(uri["transformed"]), uri["transform_graph"])
         live_version = int(exec_properties["live_version"])
         score = family.load("evaluator")
-        candidate = score.evaluate(_load(Path(path_utils.serving_model_path(uri["model"]))), data, settings)
+        candidate = score.evaluate(_load(path_utils.serving_model_path(uri["model"])), data, settings)
         baseline = score.baseline(data, settings)
         live = None
         if live_version:
             version = Path(exec_properties["model_root"]) / str(live_version)
             artifact.verify(version)
-            live = score.evaluate(_load(version), data, settings)
+            live = score.evaluate(_load(str(version)), data, settings)
         verdict = blessing.judge(settings.evaluate, candidate, baseline, live)
         about = {"family": family.name, "live_version": live_version or None, "model_uri": uri["model"]}
         result = blessing.record(settings.evaluate, verdict, candidate, baseline, live, about)
-        _write(output_dict, result, Path(uri["model_run"]), settings)
+        _write(output_dict, result, uri["model_run"], settings)
         _bless(artifact_utils.get_single_instance(output_dict["blessing"]), verdict, live_version)
 
 
@@ -128,11 +128,11 @@ def _settings(family: Family, text: str) -> FamilySettings:
     return family.settings.model_construct(**typed)
 
 
-def _load(model: Path) -> Any:
-    return tf.saved_model.load(str(model))
+def _load(model: str) -> Any:
+    return tf.saved_model.load(model)
 
 
-def _write(output_dict: Artifacts, result: dict[str, Any], model_run: Path, settings: FamilySettings) -> None:
+def _write(output_dict: Artifacts, result: dict[str, Any], model_run: str, settings: FamilySettings) -> None:
     evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
     text = json.dumps(result, indent=2, sort_keys=True)
     io_utils.write_string_file(f"{evaluation.uri}/metrics.json", text + "\n")

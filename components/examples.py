@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from components.object_store import connect
+
 _BATCH = 4096
 
 
@@ -30,6 +32,7 @@ class Examples:
 
     def splits(self) -> list[str]:
         """Return the names of the splits, sorted."""
+        connect(self.uri)
         folders = tf.io.gfile.glob(f"{self.uri}/Split-*")
         return sorted(folder.rstrip("/").rpartition("/Split-")[2] for folder in folders)
 
@@ -58,6 +61,7 @@ class Examples:
         return found
 
     def _parsed(self, split: str, spec: dict[str, object]) -> tf.data.Dataset:
+        connect(self.uri)
         files = sorted(tf.io.gfile.glob(f"{self.uri}/Split-{split}/*"))
         records = tf.data.TFRecordDataset(files, compression_type="GZIP")
         return records.batch(_BATCH).map(lambda batch: tf.io.parse_example(batch, spec))

@@ -83,16 +83,15 @@ class PusherExecutor(base_executor.BaseExecutor):
             "compared_with": verdict.get_int_custom_property("live_version"),
             "run_id": self._context.pipeline_run_id if self._context else None,
         }
-        version = _publish(
-            Path(path_utils.serving_model_path(model.uri)), Path(exec_properties["model_root"]), about
-        )
+        source = path_utils.serving_model_path(model.uri)
+        version = _publish(source, Path(exec_properties["model_root"]), about)
         pushed.set_int_custom_property("pushed", 1)
         pushed.set_string_custom_property(_PUSHED, str(version))
         pushed.set_string_custom_property("pushed_version", version.name)
         pushed.set_string_custom_property("summary", f"version {version.name}: {version}")
 
 
-def _publish(source: Path, model_root: Path, about: dict[str, Any]) -> Path:
+def _publish(source: str, model_root: Path, about: dict[str, Any]) -> Path:
     numbers = artifact.versions(model_root)
     newest = model_root / str(numbers[-1]) if numbers else None
     if newest is not None and artifact.provenance(newest)[_MODEL] == about[_MODEL]:

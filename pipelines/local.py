@@ -23,6 +23,9 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.errors import LodestarError
+from components.home import is_uri
+from components.object_store import require_writable
+from pipelines.beam.operator import without_runner
 from pipelines.summary import summarize
 
 State = Literal["running", "done", "reused", "failed"]
@@ -81,14 +84,16 @@ class NodeByNodeRunner(LocalDagRunner):
         name = node.node_info.id
         started = time.monotonic()
         self._observe(NodeReport(name, "running"))
+        executor, operators = without_runner(runner_utils.extract_executor_spec(deployment, name))
         try:
             info = launcher.Launcher(
                 pipeline_node=node,
                 mlmd_connection=metadata.Metadata(config),
                 pipeline_info=ir.pipeline_info,
                 pipeline_runtime_spec=ir.runtime_spec,
-                executor_spec=runner_utils.extract_executor_spec(deployment, name),
+                executor_spec=executor,
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+                custom_executor_operators=operators,
             ).launch()
         except BaseException as error:
             self._observe(NodeReport(name, "failed", time.monotonic() - started, _headline(error)))
@@ -105,8 +110,10 @@ def run_locally(pipeline: Pipeline, run_id: str, observe: Callable[[NodeReport],
     Raises:
         LodestarError: A node failed, or another run of the same pipeline is going on.
     """
-    root = Path(pipeline.pipeline_info.pipeline_root)
-    with _only_run(root):
+    root = pipeline.pipeline_info.pipeline_root
+    with _only_run(pipeline.pipeline_info.pipeline_name, _lock_file(pipeline)):
+        if is_uri(root):
+            require_writable(root)
         failed: list[NodeReport] = []
 
         def watch(report: NodeReport) -> None:
@@ -132,15 +139,24 @@ def sqlite_metadata(path: Path) -> metadata_store_pb2.ConnectionConfig:
     return metadata.sqlite_metadata_connection_config(str(path))
 
 
+def _lock_file(pipeline: Pipeline) -> Path:
+    info = pipeline.pipeline_info
+    if not is_uri(info.pipeline_root):
+        return Path(info.pipeline_root) / ".lock"
+    # An object store has no locks; runs that share metadata share its folder.
+    folder = Path(pipeline.metadata_connection_config.sqlite.filename_uri).parent
+    return folder / f".{info.pipeline_name}.lock"
+
+
 @contextmanager
-def _only_run(pipeline_root: Path) -> Iterator[None]:
-    pipeline_root.mkdir(parents=True, exist_ok=True)
-    with (pipeline_root / ".lock").open("w", encoding="utf-8") as lock:
+def _only_run(name: str, lock_file: Path) -> Iterator[None]:
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LodestarError(
-                f"Another run of `{pipeline_root.name}` is going on.",
+                f"Another run of `{name}` is going on.",
                 cure="Wait for it, or set another LODESTAR_HOME.",
             ) from None
         yield

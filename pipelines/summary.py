@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from tfx import types
+
+from components.object_store import folder_size
 
 _SUMMARY = "summary"
 # Of a node's outputs, those worth a word; Transform alone has eight.
@@ -22,14 +23,7 @@ def summarize(outputs: Mapping[str, types.Artifact]) -> str:
         if own:
             return str(own)
     shown = (key for key in _SHOWN if key in outputs)
-    return ", ".join(
-        f"{key.replace('_', ' ')} {format_size(folder_size(Path(outputs[key].uri)))}" for key in shown
-    )
-
-
-def folder_size(folder: Path) -> int:
-    """Return the bytes of all files below `folder`; 0 when it is not there."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return ", ".join(f"{key.replace('_', ' ')} {format_size(folder_size(outputs[key].uri))}" for key in shown)
 
 
 def format_size(size: float) -> str:

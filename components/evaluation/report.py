@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import tensorflow as tf
 from matplotlib.figure import Figure
 
 HISTORY = "history.json"
@@ -20,15 +21,16 @@ _RIVALS = (
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def read_history(model_run: Path) -> dict[str, Any]:
+def read_history(model_run: str) -> dict[str, Any]:
     """Return the training curves that a trainer left in `history.json`: `{"x": label, "series": {...}}`.
 
     A model that is computed rather than trained step by step leaves none; then `series` is empty.
     """
-    path = model_run / HISTORY
-    if not path.is_file():
+    path = f"{model_run}/{HISTORY}"
+    if not tf.io.gfile.exists(path):
         return {"x": "epoch", "series": {}}
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    with tf.io.gfile.GFile(path) as file:
+        return dict(json.loads(file.read()))
 
 
 def render(result: Mapping[str, Any], history: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

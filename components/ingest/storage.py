@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 import tensorflow as tf
 
 from components.errors import InputError
+from components.object_store import connect
 
 _CHUNK = 1 << 20
 
@@ -34,6 +35,7 @@ def exists(path: str) -> bool:
 
 def open_binary(path: str) -> BinaryIO:
     """Open `path` to read bytes; a name that ends in `.gz` is decompressed."""
+    connect(path)  # A worker of Beam's may start here.
     raw = tf.io.gfile.GFile(path, "rb")
     return cast(BinaryIO, gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw)
 
@@ -44,6 +46,7 @@ def require(path: str, setting: str) -> str:
     Raises:
         InputError: It does not; the cure names the nearest names beside it and `setting`.
     """
+    connect(path)
     if exists(path):
         return path
     folder, name = posixpath.split(path.rstrip("/"))

@@ -11,6 +11,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from components.ingest.records import encode
+from components.object_store import connect
 
 _PER_SHARD = 250_000
 
@@ -63,6 +64,7 @@ def _write(element: tuple[int, Iterable[bytes]], shards: int, folder: str, scrat
     shard, records = element
     name = f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz"
     partial = posixpath.join(scratch, f"{uuid.uuid4().hex}.gz")
+    connect(folder)  # A worker of Beam's may start here.
     tf.io.gfile.makedirs(folder)
     tf.io.gfile.makedirs(scratch)
     with tf.io.TFRecordWriter(partial, tf.io.TFRecordOptions(compression_type="GZIP")) as writer:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.family import Family, FamilySettings, Query, find_family
 from components.home import Home
+from pipelines.beam.job_server import local_beam_args
 from pipelines.quiet import noise_to
 from pipelines.settings import load_settings
 from pipelines.terminal import NodeLines, print_json
@@ -31,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     _fetch_data(family, settings, home)
     run_id = _run_id(family)
     log = home.logs / f"{run_id}.log"
-    reports = _run(family, settings, home, run_id, log, quiet=arguments.output == "json")
+    beam_args = local_beam_args(arguments.beam_runner, arguments.beam_option, home)
+    reports = _run(family, settings, home, run_id, log, beam_args, quiet=arguments.output == "json")
     result = _result(reports, run_id, log)
     if arguments.output == "json":
         print_json(result)
@@ -53,7 +56,13 @@ def _fetch_data(family: Family, settings: FamilySettings, home: Home) -> None:
 
 
 def _run(
-    family: Family, settings: FamilySettings, home: Home, run_id: str, log: Path, quiet: bool
+    family: Family,
+    settings: FamilySettings,
+    home: Home,
+    run_id: str,
+    log: Path,
+    beam_args: Sequence[str],
+    quiet: bool,
 ) -> list[NodeReport]:
     reports: list[NodeReport] = []
     with noise_to(log) as terminal:
@@ -74,9 +83,10 @@ def _run(
         pipeline = assemble(
             family,
             settings,
-            str(home.pipeline_root(family.name)),
+            home.pipeline_root(family.name),
             home.serving / family.name,
             sqlite_metadata(home.metadata),
+            beam_args,
         )
         try:
             run_locally(pipeline, run_id, observe)
@@ -87,9 +97,13 @@ def _run(
 
 
 def _result(reports: list[NodeReport], run_id: str, log: Path) -> dict[str, Any]:
+    # Loaded by the run.
+    import tensorflow as tf
+
     by_name = {report.node: report for report in reports}
-    evaluation = Path(by_name["Evaluator"].outputs["evaluation"])
-    decision = json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))["decision"]
+    evaluation = by_name["Evaluator"].outputs["evaluation"]
+    with tf.io.gfile.GFile(f"{evaluation}/metrics.json") as file:
+        decision = json.load(file)["decision"]
     return {
         "run_id": run_id,
         "log": str(log),
@@ -97,8 +111,8 @@ def _result(reports: list[NodeReport], run_id: str, log: Path) -> dict[str, Any]
             {"node": r.node, "state": r.state, "seconds": round(r.seconds, 2), "made": r.made}
             for r in reports
         ],
-        "report": str(evaluation / "report.html"),
-        "metrics": str(evaluation / "metrics.json"),
+        "report": f"{evaluation}/report.html",
+        "metrics": f"{evaluation}/metrics.json",
         "blessed": decision["blessed"],
         "pushed": by_name["Pusher"].made,
     }

@@ -79,6 +79,6 @@ def test_same_result_gives_the_same_page() -> None:
 
 
 def test_history_is_read_from_the_run_and_may_be_absent(tmp_path: Path) -> None:
-    assert read_history(tmp_path) == {"x": "epoch", "series": {}}
+    assert read_history(str(tmp_path)) == {"x": "epoch", "series": {}}
     (tmp_path / "history.json").write_text(json.dumps({"x": "epoch", "series": {"loss": [1]}}))
-    assert read_history(tmp_path)["series"] == {"loss": [1]}
+    assert read_history(str(tmp_path))["series"] == {"loss": [1]}

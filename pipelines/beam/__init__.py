@@ -1,0 +1,1 @@
+"""Which Beam runner the data nodes run on, and what it needs."""

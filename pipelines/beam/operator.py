@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from google.protobuf import message
-from tfx.orchestration.portable import beam_executor_operator
+from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.proto.orchestration import executable_spec_pb2
 
-Operators = dict[type[message.Message], Callable[..., beam_executor_operator.BeamExecutorOperator]]
+Operators = dict[type[message.Message], type[BeamExecutorOperator]]
 
 
 def without_runner(spec: message.Message) -> tuple[message.Message, Operators]:
@@ -22,10 +20,11 @@ def without_runner(spec: message.Message) -> tuple[message.Message, Operators]:
         return spec, {}
     bare = executable_spec_pb2.BeamExecutableSpec(python_executor_spec=spec.python_executor_spec)
 
-    def operate(
-        executor_spec: message.Message, platform_config: message.Message | None
-    ) -> beam_executor_operator.BeamExecutorOperator:
-        del executor_spec
-        return beam_executor_operator.BeamExecutorOperator(spec, platform_config)
+    class AsGiven(BeamExecutorOperator):
+        def __init__(
+            self, executor_spec: message.Message, platform_config: message.Message | None = None
+        ) -> None:
+            del executor_spec
+            super().__init__(spec, platform_config)
 
-    return bare, {executable_spec_pb2.BeamExecutableSpec: operate}
+    return bare, {executable_spec_pb2.BeamExecutableSpec: AsGiven}

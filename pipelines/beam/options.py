@@ -18,6 +18,8 @@ RUNNERS = {
     "dataflow": "DataflowRunner",
 }
 _REQUIRED = {"dataflow": ("project", "region", "temp_location")}
+# How Dataflow's workers get at our code.
+_CODE = ("sdk_container_image", "setup_file", "extra_package")
 # The option that names a runner's cluster, and its values that mean this machine.
 _MASTERS = {
     "spark": ("spark_master_url", re.compile(r"local(\[.+\])?")),
@@ -87,12 +89,14 @@ def _argument(option: Option) -> str:
 
 def _check_required(runner: str, given: set[str]) -> None:
     missing = [name for name in _REQUIRED.get(runner, ()) if name not in given]
+    if runner == "dataflow" and not given & set(_CODE):
+        missing.append(_CODE[0])
     if runner in _MASTERS and not given & {"job_endpoint", f"{runner}_job_server_jar"}:
         missing.append("job_endpoint")
     if missing:
         raise InputError(
             f"The Beam runner `{runner}` needs more: {', '.join(missing)}.",
-            cure=f"Add {' '.join(f'--beam-option {name}=...' for name in missing)}.",
+            cure=f"Add {' '.join(f'--beam-option {name}={name.upper()}' for name in missing)}.",
         )
 
 

@@ -45,6 +45,7 @@ def compile_family(
     config: Path | None = None,
     overrides: Sequence[str] = (),
     target: Target = "kubeflow",
+    beam: Sequence[str] = (),
 ) -> Build:
     """Return the spec of a family; imports TFX, which takes ten seconds and more.
 
@@ -55,6 +56,7 @@ def compile_family(
         config: YAML with the settings that differ.
         overrides: `section.name=value`.
         target: What will run it.
+        beam: Beam's arguments for the data nodes.
 
     Raises:
         InputError: A setting is wrong, or the cluster would refuse the pipeline.
@@ -68,7 +70,8 @@ def compile_family(
     from pipelines.kubeflow.vertex import compile_for_vertex
 
     model_root = Home(Path(platform.home)).serving / family.name
-    pipeline = assemble(family, settings, platform.pipeline_root(family.name), model_root)
+    root = platform.pipeline_root(family.name)
+    pipeline = assemble(family, settings, root, model_root, beam_args=beam)
     compiled = compile_pipeline(pipeline, platform, image)
     text = compile_for_vertex(pipeline, image) if target == "vertex" else compiled.text
     return Build(compiled.name, text, compiled.steps, platform.namespace, platform.service_account)

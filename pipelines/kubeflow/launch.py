@@ -16,6 +16,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.errors import InputError, LodestarError
+from pipelines.beam.operator import without_runner
 from pipelines.kubeflow import ir as tfx_ir
 from pipelines.kubeflow.naming import kubernetes_name
 from pipelines.kubeflow.parameters import parse_parameter
@@ -91,15 +92,17 @@ def launch(
     """
     name = node.node_info.id
     config = runner_utils.extract_local_deployment_config(ir)
+    executor, operators = without_runner(runner_utils.extract_executor_spec(config, name))
     info = launcher.Launcher(
         pipeline_node=node,
         mlmd_connection=handle,
         pipeline_info=ir.pipeline_info,
         pipeline_runtime_spec=ir.runtime_spec,
-        executor_spec=runner_utils.extract_executor_spec(config, name),
+        executor_spec=executor,
         custom_driver_spec=runner_utils.extract_custom_driver_spec(config, name),
         custom_executor_operators={
-            spec: _timed(operator, stage) for spec, operator in launcher.DEFAULT_EXECUTOR_OPERATORS.items()
+            spec: _timed(operator, stage)
+            for spec, operator in {**launcher.DEFAULT_EXECUTOR_OPERATORS, **operators}.items()
         },
     ).launch()
     if info is None or info.execution_id is None:

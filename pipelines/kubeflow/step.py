@@ -92,10 +92,12 @@ def _run(arguments: argparse.Namespace, stages: Stages) -> Outcome:
     print(f"{arguments.node}: run {arguments.run_id}, root {arguments.pipeline_root}", flush=True)
     hush()
     with stages("imports"):
+        from components import object_store
         from pipelines.kubeflow import ir as tfx_ir
         from pipelines.kubeflow.launch import bind, launch
         from pipelines.kubeflow.metadata import connect
         from pipelines.kubeflow.report import write_report
+    object_store.connect(arguments.pipeline_root)
     executor_input = _executor_input(arguments.executor_input)
     ir = tfx_ir.unpack(arguments.ir)
     node = bind(
@@ -107,6 +109,7 @@ def _run(arguments: argparse.Namespace, stages: Stages) -> Outcome:
         _pairs(arguments.parameter),
     )
     handle, patience = connect(arguments.metadata, arguments.run_id, arguments.metadata_wait)
+    print(f"{arguments.node}: ML Metadata at {arguments.metadata} answers", flush=True)
     try:
         with stages("launch"):
             outcome = launch(ir, node, handle, stages)

@@ -12,12 +12,13 @@ from typing import Any
 import yaml
 
 from components.home import Home
+from pipelines.beam.options import beam_args
 from pipelines.kubeflow.build import compile_family, prepare
 from pipelines.kubeflow.client import Submission
 from pipelines.kubeflow.images import resolve_image
 from pipelines.quiet import noise_to
 from pipelines.terminal import NodeLines
-from pipelines.verbs.compile import overrides
+from pipelines.verbs.options import overrides
 
 
 def check(arguments: argparse.Namespace) -> str:
@@ -44,7 +45,12 @@ def compiled(arguments: argparse.Namespace, name: str) -> Submission:
     lines = NodeLines(sys.stderr)
     with lines.busy("compiling"), noise_to(Home.find().logs / "compile.log"):
         build = compile_family(
-            arguments.family, arguments.overlay, arguments.image, arguments.config, overrides(arguments)
+            arguments.family,
+            arguments.overlay,
+            arguments.image,
+            arguments.config,
+            overrides(arguments),
+            beam=beam_args(arguments.beam_runner, arguments.beam_option),
         )
     return Submission(
         name,

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from components.errors import InputError
+from pipelines.beam.options import beam_args
 from pipelines.kubeflow.build import Build, compile_family
 from pipelines.verbs.options import overrides
 
@@ -19,6 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.config,
         overrides(arguments),
         arguments.target,
+        beam_args(arguments.beam_runner, arguments.beam_option),
     )
     path = arguments.output or Path(f"{build.name}.{'json' if arguments.target == 'vertex' else 'yaml'}")
     _write(path, build)

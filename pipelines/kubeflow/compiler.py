@@ -78,7 +78,7 @@ def compile_pipeline(pipeline: Pipeline, platform: Platform, image: str = "") ->
     steps = [
         _Step(ir, node, tasks, platform, resolve_image(image or platform.image)) for node in tfx_ir.nodes(ir)
     ]
-    parameters = common_parameters(platform.pipeline_root(ir.pipeline_info.id))
+    parameters = common_parameters(platform.pipeline_root(name))
     for step in steps:
         parameters |= declare(step.parameters, optional=True)
     spec = _pipeline_spec(name, steps, parameters)

@@ -14,12 +14,17 @@ _RULE = "-" * 72
 _RESUME = "When that is mended: `lodestar resume {}`; what is finished is re-used."
 
 
+class MetadataUnavailable(LodestarError):
+    """Signal that ML Metadata has not answered for as long as a step waits."""
+
+
 def describe(node: str, run_id: str, error: BaseException) -> str:
     """Return what went wrong and what to do, in a few lines."""
     lines = [f"{node} failed: {error if isinstance(error, LodestarError) else _headline(error)}"]
-    before = _before(error)
-    if before is not None:
-        lines.append(f"Before that: {before if isinstance(before, LodestarError) else _headline(before)}")
+    first = _first(error)
+    if first is not None:
+        when = "Before that" if isinstance(error, MetadataUnavailable) else "Caused by"
+        lines.append(f"{when}: {first if isinstance(first, LodestarError) else _headline(first)}")
     if "lodestar resume" not in lines[0]:
         lines.append(_RESUME.format(run_id))
     return "\n".join(lines)
@@ -49,14 +54,14 @@ def _headline(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0].rstrip('.') if lines else 'no message'}."
 
 
-def _before(error: BaseException) -> BaseException | None:
-    # The node's own error, when telling ML Metadata of it failed in turn.
-    own: BaseException | None = None
-    while isinstance(error, BaseException):
-        inner = error.__cause__ or error.__context__
-        if inner is None:
-            break
+def _first(error: BaseException) -> BaseException | None:
+    # Our errors say all that is to be said, but for the one that hides why the node itself had failed.
+    if isinstance(error, LodestarError) and not isinstance(error, MetadataUnavailable):
+        return None
+    first: BaseException | None = None
+    inner = error.__cause__ or error.__context__
+    while inner is not None:
         if not type(inner).__module__.startswith(("ml_metadata", "grpc")):
-            own = inner
-        error = inner
-    return own
+            first = inner
+        inner = inner.__cause__ or inner.__context__
+    return first

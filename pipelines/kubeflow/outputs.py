@@ -46,5 +46,7 @@ def _types(node: pipeline_pb2.PipelineNode) -> Iterator[tuple[str, metadata_stor
         yield key, output.artifact_spec.type
     if is_resolver(node) and not node.outputs.outputs:
         for key, spec in node.inputs.inputs.items():
-            if spec.channels and not spec.hidden:
-                yield key, spec.channels[0].artifact_query.type
+            if not spec.hidden:
+                # What a graph of operators finds has no declared type.
+                found = spec.channels[0].artifact_query.type if spec.channels else None
+                yield key, found or metadata_store_pb2.ArtifactType()

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ml_metadata import errors
 
-from components.errors import LodestarError
+from pipelines.kubeflow.failure import MetadataUnavailable
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 # What a connection says when its server goes away in the middle of a call, beside UNAVAILABLE.
@@ -18,10 +18,6 @@ _GONE = re.compile(
 )
 
 Result = TypeVar("Result")
-
-
-class MetadataUnavailable(LodestarError):
-    """Signal that ML Metadata has not answered for as long as a step waits."""
 
 
 class Patience:

@@ -72,6 +72,10 @@ def _schedule(verbs: Verbs[argparse.ArgumentParser], add: AddVerb) -> argparse.A
 
 def _status(verbs: Verbs[argparse.ArgumentParser], add: AddVerb) -> argparse.ArgumentParser:
     verb = add(verbs, "status", "List the runs on the cluster, or show one with its steps.")
+    verb.epilog = (
+        "With a kubeconfig that may read pods it also shows which steps were `reused`, what each step made, "
+        "and the last lines of one that failed; otherwise what the API of Kubeflow Pipelines says."
+    )
     verb.add_argument("run", nargs="?", metavar="RUN", help="name or id, or the start of one")
     verb.add_argument("--watch", action="store_true", help="follow the run to its end")
     verb.add_argument(

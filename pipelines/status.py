@@ -60,6 +60,7 @@ class Status:
         started: When it started (aware); None when it has not.
         finished: When it ended (aware); None when it has not.
         why: What it waits for, or the last lines of what failed; may have several lines.
+        made: What it made, in a few words; empty when that is not known.
         parts: Steps of a run, trials of a sweep, versions of a deployment.
     """
 
@@ -71,6 +72,7 @@ class Status:
     finished: datetime | None = None
     why: str = ""
     parts: tuple[Status, ...] = ()
+    made: str = ""
 
     def seconds(self, now: datetime) -> float | None:
         """Return the wall time in seconds, so far when it is not finished; None before the start."""
@@ -97,6 +99,7 @@ class Status:
             "finished": self.finished and self.finished.isoformat(),
             "seconds": None if seconds is None else round(seconds, 1),
             "why": self.why,
+            "made": self.made,
             "parts": [part.as_json(now) for part in self.parts],
         }
 

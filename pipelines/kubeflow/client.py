@@ -16,6 +16,7 @@ import kfp_server_api
 from components.errors import InputError
 from pipelines.kubeflow import nodes
 from pipelines.kubeflow.connection import KubeflowApi, NotFound
+from pipelines.kubeflow.result import parse_result
 from pipelines.kubeflow.steps import Step, closed, find_step, pipeline_spec, settled, step_statuses, steps_of
 from pipelines.kubeflow.workflow import WorkflowReader
 from pipelines.status import State, Status, roll_up
@@ -191,12 +192,12 @@ class Client:
         return nodes.from_tasks(run.run_details and run.run_details.task_details)
 
     def _with_messages(self, run_id: str, parts: tuple[Status, ...]) -> tuple[Status, ...]:
-        # Argo may only say that a step failed; what the step wrote is in the status of its pod.
-        failed = [Step(part.id, part.name) for part in parts if part.state is State.FAILED]
-        if not failed or not self._workflows:
+        # Kubeflow Pipelines only says that a step ended; what the step left is in the status of its pod.
+        ended = [Step(part.id, part.name) for part in parts if part.state in (State.FAILED, State.DONE)]
+        if not ended or not self._workflows:
             return parts
-        left = self._workflows.failures(run_id, failed)
-        return tuple(replace(part, why=left.get(part.name, part.why)) for part in parts)
+        left = self._workflows.messages(run_id, ended)
+        return tuple(_with_message(part, left.get(part.name, "")) for part in parts)
 
     def _named(self, name: str) -> list[Any]:
         page = self._api.call(self._runs.list_runs, page_size=_PAGE, filter=named(name), **self._where)
@@ -241,6 +242,13 @@ def run_status(run: Any, parts: tuple[Status, ...] = ()) -> Status:
         _why(run, state, parts),
         parts,
     )
+
+
+def _with_message(part: Status, message: str) -> Status:
+    if not message or part.state is State.FAILED:
+        return replace(part, why=message or part.why)
+    result = parse_result(part.name, message)
+    return replace(part, state=result[0], made=result[1]) if result else part
 
 
 def named(name: str) -> str:

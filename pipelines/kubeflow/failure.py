@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 
 from components.errors import LodestarError
 
-# Kubernetes shows what is in this file as the container's message; Argo makes it the node's.
-TERMINATION_LOG = Path("/dev/termination-log")
+# Kubernetes shows what is in this file as the container's message.
+TERMINATION_LOG = "/dev/termination-log"
+# For a container with another `terminationMessagePath`.
+TERMINATION_VARIABLE = "LODESTAR_TERMINATION_LOG"
 _LONGEST = 4096
 _RULE = "-" * 72
 _RESUME = "When that is mended: `lodestar resume {}`; what is finished is re-used."
@@ -42,8 +45,9 @@ def print_failure(text: str, error: BaseException) -> None:
     print(f"{_RULE}\n{text}\n{_RULE}", flush=True)
 
 
-def leave_message(text: str, path: Path = TERMINATION_LOG) -> None:
+def leave_message(text: str, path: Path | None = None) -> None:
     """Leave the last 4096 bytes of `text` for Kubernetes; nothing happens outside a pod."""
+    path = path or Path(os.environ.get(TERMINATION_VARIABLE, TERMINATION_LOG))
     # The kubelet makes the file.
     if path.exists():
         path.write_bytes(text.encode("utf-8")[-_LONGEST:])

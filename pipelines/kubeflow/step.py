@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from components.errors import InputError
 from pipelines.kubeflow import failure
+from pipelines.kubeflow.result import result_line
 from pipelines.quiet import hush
+from pipelines.status import State
 
 if TYPE_CHECKING:
     from pipelines.kubeflow.launch import Outcome
@@ -62,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         failure.leave_message(text)
         return failure.exit_code(error)
     print(stages.line(time.monotonic() - _STARTED))
-    print(_result(arguments.node, outcome), flush=True)
+    line = _result(arguments.node, outcome)
+    print(line, flush=True)
+    failure.leave_message(line)
     return 0
 
 
@@ -145,14 +149,8 @@ def _pairs(options: Sequence[str]) -> dict[str, str]:
 def _result(node: str, outcome: Outcome) -> str:
     from pipelines.summary import summarize
 
-    words = {
-        "done": "done",
-        "reused": "cached: an earlier run's outputs are re-used",
-        "skipped": "skipped: its condition does not hold",
-    }
     first = {key: artifacts[0] for key, artifacts in outcome.outputs.items() if artifacts}
-    made = summarize(first)
-    return f"{node}: {words[outcome.state]}" + (f"; {made}" if made else "")
+    return result_line(node, State(outcome.state), summarize(first))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def watch(
                     raise
                 sleep(_POLL_SECONDS)
                 continue
-            news = [part for part in status.parts if seen.get(part.name) != (part.state, part.why)]
+            news = [part for part in status.parts if _is_news(part, seen.get(part.name))]
             if news:
                 busy.close()
                 seen.update({part.name: (part.state, part.why) for part in news})
@@ -59,6 +59,11 @@ def watch(
             if news and not quiet:
                 busy.enter_context(lines.busy(_doing(status)))
             sleep(_POLL_SECONDS)
+
+
+def _is_news(part: Status, last: tuple[State, str] | None) -> bool:
+    # A step ends once: what its pod said is lost when the pod is deleted.
+    return last is None or (not last[0].final and last != (part.state, part.why))
 
 
 def _tell(news: list[Status], lines: NodeLines) -> None:
@@ -73,12 +78,12 @@ def _doing(status: Status) -> str:
 
 
 def step_line(step: Status, now: datetime) -> str:
-    """Return the line of one step: name, state, seconds, what it waits for or why it failed."""
+    """Return the line of one step: name, state, seconds, what it made, waits for or failed with."""
     seconds = step.seconds(now)
     spent = "" if seconds is None else f"{seconds:.1f} s"
     line = f"  {step.name:<17}{step.state.value:<10}{spent:>9}"
     if "\n" not in step.why:
-        return f"{line}  {step.why}".rstrip()
+        return f"{line}  {step.why or step.made}".rstrip()
     return "\n".join([line, *(f"    {text}" for text in step.why.splitlines())])
 
 

@@ -31,7 +31,7 @@ class StepPod:
         name: The pod's name.
         step: Whose pod it is.
         started: Whether its main container has started, so that there is a log.
-        message: What the container left when it ended: the last lines of a failure.
+        message: What the container left when it ended: its result, or the last lines of a failure.
     """
 
     name: str
@@ -77,7 +77,7 @@ class WorkflowReader:
         pods = sorted(found.items, key=lambda pod: pod.metadata.creation_timestamp)
         return [described for pod in pods if (described := _describe(pod, steps))]
 
-    def failures(self, run_id: str, steps: Sequence[Step]) -> dict[str, str]:
+    def messages(self, run_id: str, steps: Sequence[Step]) -> dict[str, str]:
         """Return step name -> the message that its last pod left; empty when pods cannot be read."""
         try:
             return {pod.step.name: pod.message for pod in self.pods(run_id, steps) if pod.message}

@@ -169,7 +169,7 @@ def test_last_lines_of_a_failed_step_are_what_it_left_in_its_pod(kubectl: Kubect
     run_id, reader = str(uuid4()), WorkflowReader(find_cluster(), namespace)
     script = "printf 'loss is NaN\nat step 7' > /dev/termination-log; exit 1"
     apply(kubectl, step_pod(namespace, run_id, f"d-{run_id}", "w.root.trainer.executor", script))
-    left = eventually(lambda: reader.failures(run_id, STEPS), 60, "the end of the step's pod")
+    left = eventually(lambda: reader.messages(run_id, STEPS), 60, "the end of the step's pod")
     assert left == {"Trainer": "loss is NaN\nat step 7"}
 
 

@@ -11,9 +11,9 @@ from components.errors import InputError
 from pipelines.kubeflow.platform import MANIFESTS
 
 _FILE = MANIFESTS / "images" / "kustomization.yaml"
+_PART = r"[a-z0-9][a-z0-9._-]*"
 _REFERENCE = re.compile(
-    r"(?P<name>[a-z0-9][a-z0-9._-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*)"
-    r"(:(?P<tag>\w[\w.-]{0,127}))?(@(?P<digest>sha256:[0-9a-f]{64}))?"
+    rf"({_PART}(:\d+)?/)?{_PART}(/{_PART})*(:(?P<tag>\w[\w.-]{{0,127}}))?(@(?P<digest>sha256:[0-9a-f]{{64}}))?"
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -13,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tfx.types import artifact_utils, standard_artifacts
-from tfx.utils import json_utils, path_utils
 
 from components.distributed.backup import newest
 from components.distributed.request import Request
@@ -24,36 +21,37 @@ from components.tfjob.processes import LocalProcesses
 from tests.prepared import Prepared
 
 FAMILY = find_family("matrix-factorization")
+_USERS, _ITEMS, _RANK = 400, 250, 4
 
 
-def node_of(prepared: Prepared, settings: Any) -> dict[str, Any]:
-    """Return inputs and parameters of the Trainer node, as its executor gets them."""
-    examples, graph = standard_artifacts.Examples(), standard_artifacts.TransformGraph()
-    examples.uri, graph.uri = str(prepared.root / "transformed"), str(prepared.root / "graph")
-    examples.split_names = artifact_utils.encode_split_names(["eval", "items", "train", "users"])
-    examples.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
-    examples.set_string_custom_property("file_format", "tfrecords_gzip")
-    sections = settings.model_dump_json(include={"transform", "train", "serve", "compute"})
-    properties = {
-        "run_fn": FAMILY.path("trainer", "run_fn"),
-        "train_args": json.dumps({"splits": ["train"]}),
-        "eval_args": json.dumps({"splits": ["eval"]}),
-        "custom_config": json_utils.dumps({"settings": sections}),
+def rank_four() -> dict[str, list[dict[str, Any]]]:
+    """Return 20,000 ratings to train on and 2,000 of the same users and items to test on."""
+    random = np.random.default_rng(3)
+    user, item = random.normal(size=(_USERS, _RANK)), random.normal(size=(_ITEMS, _RANK))
+    noise = random.normal(scale=0.3, size=(_USERS, _ITEMS))
+    values = np.clip(3 + 0.5 * user @ item.T + noise, 1, 5)
+    cells = random.permutation(_USERS * _ITEMS)[:22_000]
+    rows = [
+        {"user_id": f"u{u}", "item_id": f"i{i}", "rating": float(values[u, i]), "timestamp": 1}
+        for u, i in zip(*np.divmod(cells, _ITEMS), strict=True)
+    ]
+    return {
+        "train": rows[:20_000],
+        "eval": [{key: row[key] for key in ("user_id", "item_id", "rating")} for row in rows[20_000:]],
+        "items": [{"item_id": f"i{i}", "title": f"Title {i}", "genres": ["a"]} for i in range(_ITEMS)],
+        "users": [{"user_id": f"u{u}", "age": "30"} for u in range(_USERS)],
     }
-    return {"inputs": {"examples": [examples], "transform_graph": [graph]}, "properties": properties}
-
-
-def outputs(folder: Path) -> dict[str, list[Any]]:
-    """Return output artifacts of the Trainer node under `folder`."""
-    model, run = standard_artifacts.Model(), standard_artifacts.ModelRun()
-    model.uri, run.uri = str(folder / "model"), str(folder / "model_run")
-    return {"model": [model], "model_run": [run]}
 
 
 def request_of(prepared: Prepared, settings: Any, folder: Path) -> Request:
     """Write and return the request to train in `folder`."""
-    node = {**node_of(prepared, settings), "outputs": outputs(folder)}
-    request = Request(str(folder), settings.compute, json_utils.dumps(node))
+    sections = settings.model_dump_json(include={"transform", "train", "serve", "compute"})
+    arguments = vars(prepared.fn_args(settings, folder)) | {
+        "custom_config": {"settings": sections},
+        "serving_model_dir": str(folder / "model" / "Format-Serving"),
+        "model_run_dir": str(folder / "model_run"),
+    }
+    request = Request(str(folder), settings.compute, FAMILY.path("trainer", "run_fn"), arguments)
     request.write()
     return request
 
@@ -127,7 +125,7 @@ def train_here(prepared: Prepared, settings: Any, out: Path) -> float:
 
 def model_of(request: Request) -> Path:
     """Return where the chief exports the SavedModel."""
-    return Path(path_utils.serving_model_dir(request.output("model")))
+    return Path(request.arguments["serving_model_dir"])
 
 
 def with_compute(settings: Any, **compute: Any) -> Any:

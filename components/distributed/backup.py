@@ -7,8 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 
-_NOTES = "notes/.ATTRIBUTES/PY_STATE"
-
 
 class Backup:
     """Saves and restores a model's variables together with notes on how far training has come.
@@ -35,7 +33,9 @@ class Backup:
         latest = newest(self._folder)
         if latest is None:
             return None
-        return dict(json.loads(tf.train.load_checkpoint(latest).get_tensor(_NOTES)))
+        kept = _Notes("")
+        tf.train.Checkpoint(notes=kept).restore(latest).expect_partial()
+        return dict(json.loads(kept.text))
 
     def restore(self, model: tf.Module) -> None:
         """Set the variables of `model` to the newest state, which must exist."""
@@ -60,10 +60,10 @@ def newest(folder: str | None) -> str | None:
 class _Notes(tf.train.experimental.PythonState):
     def __init__(self, text: str) -> None:
         super().__init__()
-        self._text = text
+        self.text = text
 
     def serialize(self) -> str:
-        return self._text
+        return self.text
 
     def deserialize(self, string_value: str) -> None:
-        self._text = string_value
+        self.text = string_value

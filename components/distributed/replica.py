@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import sys
 import traceback
 
@@ -18,6 +19,7 @@ from components.distributed.request import Request
 from components.distributed.watchdog import Watchdog
 from components.errors import LodestarError
 
+_PEER = re.compile(r"/job:(\w+)/replica:0/task:(\d+)")
 _LOG = logging.getLogger(__name__)
 
 
@@ -90,9 +92,19 @@ def _give_up(request: Request, cluster: Cluster, error: Exception) -> int:
         request.write_failure(cluster.name, error, code)
         print(f"error: {error}", file=sys.stderr)
     else:
-        reason = str(error).splitlines()[0][:300] if str(error) else ""
-        print(f"{cluster.name}: a peer was lost ({type(error).__name__}: {reason}).", file=sys.stderr)
+        print(f"{cluster.name}: {_lost(cluster, error)}; ending, to be started again.", file=sys.stderr)
     return code
+
+
+def _lost(cluster: Cluster, error: Exception) -> str:
+    # TensorFlow names a peer as /job:worker/replica:0/task:1.
+    named = [f"{role}-{index}" for role, index in _PEER.findall(str(error))]
+    peers = sorted({name for name in named if name in cluster.names and name != cluster.name})
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    reason = next(
+        (line for line in lines if line.startswith("Collective ops is aborted")), "".join(lines[:1])
+    )
+    return f"lost {', '.join(peers) or 'a peer'} ({type(error).__name__}: {reason[:300]})"
 
 
 if __name__ == "__main__":

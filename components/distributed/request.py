@@ -29,12 +29,14 @@ class Request:
     Attributes:
         folder: Path or URI of its folder.
         compute: The settings.
-        node: JSON of the Trainer node's inputs, outputs and parameters.
+        run_fn: Import path of the family's `run_fn`.
+        arguments: Fields of TFX's FnArgs that are plain values; where to write is under `folder`.
     """
 
     folder: str
     compute: ComputeSettings
-    node: str
+    run_fn: str
+    arguments: dict[str, Any]
 
     @property
     def path(self) -> str:
@@ -62,8 +64,9 @@ class Request:
 
     def write(self) -> None:
         """Write the request; one that is there is replaced."""
-        text = json.dumps({"compute": self.compute.model_dump(mode="json"), "node": self.node})
-        _write(self.path, text)
+        compute = self.compute.model_dump(mode="json")
+        content = {"compute": compute, "run_fn": self.run_fn, "arguments": self.arguments}
+        _write(self.path, json.dumps(content))
 
     @classmethod
     def read(cls, path: str) -> Request:
@@ -75,13 +78,13 @@ class Request:
         try:
             content = json.loads(_read(path))
             compute = ComputeSettings.model_validate(content["compute"])
+            return cls(posixpath.dirname(path), compute, content["run_fn"], content["arguments"])
         except (OSError, ValueError, KeyError) as error:
             raise InputError(
                 f"Cannot read the request: {error}.",
                 source=path,
                 cure="Replicas need the volume of the Trainer step at the same path.",
             ) from None
-        return cls(posixpath.dirname(path), compute, content["node"])
 
     def write_failure(self, replica: str, error: BaseException, code: int) -> None:
         """Say why `replica` gives up with `code`."""

@@ -23,6 +23,7 @@ from components.tfjob.follow import Launcher, follow
 from components.tfjob.processes import LocalProcesses
 from components.tfjob.template import VARIABLE
 
+_NOT_PLAIN = {"data_accessor"}
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -44,12 +45,23 @@ class DistributedExecutor(GenericExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         name = self._name(input_dict, exec_properties)
         folder = posixpath.join(_node_folder(self._get_tmp_dir()), "training", name)
-        request = _request(folder, input_dict, output_dict, exec_properties)
+        request = self._request(folder, input_dict, output_dict, exec_properties)
         request.write()
         _forget_failures(request)
         follow(_launcher(name, request), request, _newest(request), _say)
         _collect(request, output_dict)
         fileio.rmtree(request.folder)
+
+    def _request(
+        self, folder: str, inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]
+    ) -> Request:
+        aside = {key: json_utils.loads(json_utils.dumps(outputs[key])) for key in OUTPUTS}
+        for key, artifacts in aside.items():
+            artifacts[0].uri = posixpath.join(folder, key)
+        fields = vars(self._GetFnArgs(inputs, aside, properties))
+        arguments = {name: value for name, value in fields.items() if name not in _NOT_PLAIN}
+        compute = json.loads(arguments["custom_config"]["settings"])["compute"]
+        return Request(folder, ComputeSettings.model_validate(compute), properties["run_fn"], arguments)
 
     def _name(self, inputs: Artifacts, properties: dict[str, Any]) -> str:
         if self._context is None:
@@ -72,16 +84,6 @@ def _node_folder(tmp: str) -> str:
     # <pipeline root>/<node>/.system/executor_execution/<id>/.temp/...
     before, mark, _ = tmp.partition("/.system/")
     return f"{before}{mark}".rstrip("/") if mark else tmp.rstrip("/")
-
-
-def _request(folder: str, inputs: Artifacts, outputs: Artifacts, properties: dict[str, Any]) -> Request:
-    config = json_utils.loads(properties["custom_config"])
-    compute = ComputeSettings.model_validate(json.loads(config["settings"])["compute"])
-    aside = {key: json_utils.loads(json_utils.dumps(outputs[key])) for key in OUTPUTS}
-    for key, artifacts in aside.items():
-        artifacts[0].uri = posixpath.join(folder, key)
-    node = json_utils.dumps({"inputs": inputs, "outputs": aside, "properties": properties})
-    return Request(folder, compute, node)
 
 
 def _forget_failures(request: Request) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
-from tfx.components.trainer.fn_args_utils import FnArgs
 
 from components.distributed.training import Training
 from components.errors import InputError
@@ -26,10 +25,13 @@ from .serving import Catalogue, Recommender
 _LOG = logging.getLogger(__name__)
 
 
-def run_fn(fn_args: FnArgs) -> None:
+def run_fn(fn_args: Any) -> None:
     """Train, export the SavedModel and write TensorBoard's files.
 
     Reads the splits `train` and `items`, never `eval`. Of several processes only the chief writes.
+
+    Args:
+        fn_args: TFX's FnArgs; `custom_config["settings"]` is JSON with `train`, `serve` and `compute`.
 
     Raises:
         InputError: The train split is empty.

@@ -15,6 +15,7 @@ ALLOWED = [
     (PIPELINE, "create get list watch delete", "tfjobs.kubeflow.org"),
     (PIPELINE, "get list watch", "pods"),
     (PIPELINE, "get", "pods/log"),
+    (PIPELINE, "list", "events"),
     (PIPELINE, "create patch", "workflowtaskresults.argoproj.io"),
     (PIPELINE, "get", "configmaps:kfp-launcher"),
     (PIPELINE, "get", "secrets:mlpipeline-minio-artifact"),

@@ -79,8 +79,7 @@ def compile_pipeline(pipeline: Pipeline, platform: Platform, image: str = "") ->
         _Step(ir, node, tasks, platform, resolve_image(image or platform.image)) for node in tfx_ir.nodes(ir)
     ]
     parameters = common_parameters(platform.pipeline_root(name))
-    for step in steps:
-        parameters |= declare(step.parameters, optional=True)
+    parameters |= declare(tfx_ir.runtime_parameters(ir), optional=True)
     spec = _pipeline_spec(name, steps, parameters)
     platform_spec = _platform_spec({step.executor: step.pod for step in steps}, platform)
     check_size(spec, platform_spec)

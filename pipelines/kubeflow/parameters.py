@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from tfx.proto.orchestration import pipeline_pb2
@@ -69,19 +70,21 @@ def parse_parameter(parameter: pipeline_pb2.RuntimeParameter, text: str) -> str 
     if parameter.type == pipeline_pb2.RuntimeParameter.STRING:
         return text
     try:
-        number = float(text)
-        if parameter.type == pipeline_pb2.RuntimeParameter.DOUBLE:
-            return number
-        # Beyond 2**53 a float would be another integer.
-        whole = int(text) if text.lstrip("+-").isdecimal() else int(number)
-    except (ValueError, OverflowError):
-        whole, number = 0, 0.5
-    if whole != number:
-        kind = "an integer" if _type(parameter) == "NUMBER_INTEGER" else "a number"
-        raise InputError(
-            f"The parameter `{parameter.name}` is `{text}`, not {kind}.", cure="Submit the run with another."
-        )
-    return whole
+        number = Decimal(text)
+    except InvalidOperation:
+        raise _wrong(parameter, text, "a number") from None
+    if parameter.type == pipeline_pb2.RuntimeParameter.DOUBLE:
+        return float(number)
+    # By way of a float, integers beyond 2**53 would become others.
+    if not number.is_finite() or number != int(number):
+        raise _wrong(parameter, text, "an integer")
+    return int(number)
+
+
+def _wrong(parameter: pipeline_pb2.RuntimeParameter, text: str, kind: str) -> InputError:
+    return InputError(
+        f"The parameter `{parameter.name}` is `{text}`, not {kind}.", cure="Submit the run with another."
+    )
 
 
 def _type(parameter: pipeline_pb2.RuntimeParameter) -> str:

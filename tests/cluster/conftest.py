@@ -33,6 +33,8 @@ POD_SECURITY = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+# (pipeline, node) -> seconds by stage, as the steps print them.
+STAGES = pytest.StashKey[dict[tuple[str, str], dict[str, float]]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,6 +44,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    measured = config.stash.get(STAGES, {})
+    if not measured:
+        return
+    terminalreporter.section("seconds by stage of every step, in its pod")
+    names = list(next(iter(measured.values())))
+    terminalreporter.line(f"{'':<38}" + "".join(f"{name:>10}" for name in names))
+    for (pipeline, node), stages in measured.items():
+        cells = "".join(f"{stages[name]:10.1f}" for name in names)
+        terminalreporter.line(f"{pipeline + ' ' + node:<38}{cells}")
 
 
 def run_kubectl(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import IMAGE, Kubectl
+from tests.cluster.conftest import IMAGE, STAGES, Kubectl
 from tests.cluster.overlays import ROOT
 from tests.cluster.steps_as_pods import SERVICE_ACCOUNT, Finished, run_steps
 from tests.integration.conftest import Lodestar
@@ -38,10 +38,18 @@ def spec(family: str, tmp_path_factory: pytest.TempPathFactory) -> CompiledSpec:
 
 @pytest.fixture(scope="session")
 def finished(
-    kubectl: Kubectl, namespace: str, overlay: Path, metadata: str, spec: CompiledSpec
+    pytestconfig: pytest.Config,
+    kubectl: Kubectl,
+    namespace: str,
+    overlay: Path,
+    metadata: str,
+    spec: CompiledSpec,
 ) -> dict[str, Finished]:
     """Every step of a run, by node."""
-    return {one.step.node: one for one in run_steps(kubectl, namespace, spec, overlay)}
+    by_node = {one.step.node: one for one in run_steps(kubectl, namespace, spec, overlay)}
+    measured = pytestconfig.stash.setdefault(STAGES, {})
+    measured.update({(spec.name, node): one.stages for node, one in by_node.items()})
+    return by_node
 
 
 def compiled(family: str, file: Path, *options: str) -> CompiledSpec:
@@ -112,8 +120,6 @@ def test_metrics_and_artifacts_are_reported_to_kubeflow(finished: dict[str, Fini
 def test_second_run_reuses_every_step(
     kubectl: Kubectl, namespace: str, overlay: Path, spec: CompiledSpec, finished: dict[str, Finished]
 ) -> None:
-    if spec.name != FAMILIES[0]:
-        pytest.skip("one family shows it")
     for one in run_steps(kubectl, namespace, spec, overlay):
         assert one.succeeded, one.log
         assert "cached" in one.log, f"{one.step.node} ran again:\n{one.log}"

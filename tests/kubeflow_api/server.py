@@ -170,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def _log(self, pod: str, follow: bool) -> None:
-        executors = (node for one in self.server.store.executions.values() for node in one.executors())
+        executors = (node for one in list(self.server.store.executions.values()) for node in one.executors())
         node = next((node for node in executors if node.id == pod and node.log), None)
         if node is None or node.log is None:
             self._send(404, {"kind": "Status", "message": f'pods "{pod}" not found', "code": 404})

@@ -66,13 +66,14 @@ class Store:
             raise invalid("The run name is empty. Please specify a valid name")
         self.experiment(body.get("experiment_id", ""))
         text, parameters = _checked_spec(body)
+        spec = CompiledSpec(text)
         made = {**deepcopy(body), "run_id": str(uuid4()), "created_at": now(), "finished_at": NEVER}
         made |= {"storage_state": "AVAILABLE", "state_history": []}
         key = made["run_id"]
         self._runs[key] = made
         self._become(key, "PENDING")
         self.executions[key] = Execution(
-            CompiledSpec(text),
+            spec,
             key,
             parameters,
             self._folder,
@@ -90,7 +91,8 @@ class Store:
         return run
 
     def runs(self) -> list[Object]:
-        return [self.run(key) for key in self._runs]
+        with self.lock:
+            return [self.run(key) for key in self._runs]
 
     def terminate(self, key: str) -> None:
         if _get(self._runs, "Run", key)["state"] in FINAL:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -84,12 +85,18 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     apply(kubectl, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     yield name
     kubectl("delete", "namespace", name, "--wait=true", "--timeout=180s")
+    # Only now does nobody write there.
+    shutil.rmtree(_folder(name), ignore_errors=True)
+
+
+def _folder(namespace: str) -> Path:
+    return Path(os.environ.get("LODESTAR_TEST_FOLDER", "/var/lodestar")) / namespace
 
 
 @pytest.fixture(scope="session")
 def overlay(kubectl: Kubectl, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The kind-cpu overlay applied into `namespace`; yields the folder that pods see as /lodestar."""
-    folder = Path(os.environ.get("LODESTAR_TEST_FOLDER", "/var/lodestar")) / namespace
+    folder = _folder(namespace)
     folder.mkdir(parents=True)
     os.chown(folder, 1000, 1000)
     manifest = rewritten("kind-cpu", namespace, tmp_path_factory.mktemp("overlay"), folder)

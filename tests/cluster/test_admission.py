@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,28 @@ import pytest
 
 from pipelines.kubeflow.platform import load_platform
 from pipelines.kubeflow.tfjob import pod_resources, render_tfjob
-from tests.cluster.conftest import POD_SECURITY, SECURITY, Kubectl
+from tests.cluster.conftest import POD_SECURITY, RESTRICTED, SECURITY, Kubectl, apply
 from tests.cluster.overlays import OVERLAYS, rewritten
 
 Pod = dict[str, Any]
 
 
+@pytest.fixture
+def empty_namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A restricted namespace in which no overlay has been applied: a claim cannot change its class."""
+    name = f"lodestar-test-{secrets.token_hex(3)}"
+    metadata = {"name": name, "labels": RESTRICTED}
+    apply(kubectl, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
 @pytest.mark.parametrize("overlay_name", OVERLAYS)
 def test_overlay_is_accepted_without_a_warning(
-    kubectl: Kubectl, namespace: str, tmp_path: Path, overlay_name: str
+    kubectl: Kubectl, empty_namespace: str, tmp_path: Path, overlay_name: str
 ) -> None:
     folder = Path("/var/lodestar") if overlay_name == "kind-cpu" else None
-    manifest = rewritten(overlay_name, namespace, tmp_path, folder)
+    manifest = rewritten(overlay_name, empty_namespace, tmp_path, folder)
     done = kubectl("apply", "--server-side", "--dry-run=server", "--filename=-", input=manifest)
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == manifest.count("\nkind: ")

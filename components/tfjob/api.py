@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ class Kubernetes:
                 self.namespace,
                 PLURAL,
                 name,
-                propagation_policy="Background",
+                # The object stays until its pods are gone, so that the next of that name meets none of them.
+                propagation_policy="Foreground",
             )
         except ApiException as error:
             if error.status != 404:
@@ -106,6 +107,17 @@ class Kubernetes:
         except ApiException as error:
             raise _refused("list pods", error) from None
         return list(found.items)
+
+    def changes(self, name: str) -> Iterator[Any]:
+        """Yield the pods of a TFJob as they change, for a minute at most.
+
+        The operator deletes a replica that has failed within the second: looks from time to time miss why.
+        """
+        method, selector = self._core.list_namespaced_pod, f"{JOB_LABEL}={name}"
+        stream = kubernetes.watch.Watch().stream(
+            method, self.namespace, label_selector=selector, timeout_seconds=60
+        )
+        yield from (event["object"] for event in stream)
 
     def log(self, pod: str) -> Any:
         """Return the log of a pod from its beginning as it grows: a stream of bytes.

@@ -7,6 +7,7 @@ import json
 import os
 import posixpath
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -120,4 +121,6 @@ def _collect(request: Request, outputs: Artifacts) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    # In one piece: the replicas' threads print at the same time.
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

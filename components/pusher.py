@@ -15,7 +15,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts
-from tfx.utils import path_utils
+from tfx.utils import io_utils, path_utils
 
 from components import artifact
 from components.driver import NodeDriver
@@ -73,8 +73,7 @@ class PusherExecutor(base_executor.BaseExecutor):
         pushed.set_string_custom_property(_MODEL, model.uri)
         if verdict.get_int_custom_property("blessed") != 1:
             pushed.set_int_custom_property("pushed", 0)
-            reasons = verdict.get_string_custom_property("reasons")
-            pushed.set_string_custom_property("summary", f"not pushed: {reasons}")
+            _say(pushed, f"not pushed: {verdict.get_string_custom_property('reasons')}")
             return
         about = {
             "family": exec_properties["family"],
@@ -88,7 +87,13 @@ class PusherExecutor(base_executor.BaseExecutor):
         pushed.set_int_custom_property("pushed", 1)
         pushed.set_string_custom_property(_PUSHED, str(version))
         pushed.set_string_custom_property("pushed_version", version.name)
-        pushed.set_string_custom_property("summary", f"version {version.name}: {version}")
+        _say(pushed, f"version {version.name}: {version}")
+
+
+def _say(pushed: types.Artifact, summary: str) -> None:
+    pushed.set_string_custom_property("summary", summary)
+    # An object store has no empty folders, and TFX re-uses only outputs that are there.
+    io_utils.write_string_file(f"{pushed.uri}/summary.txt", summary + "\n")
 
 
 def _publish(source: str, model_root: Path, about: dict[str, Any]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ QUICK = ("--set", "train.dimensions=4", "--set", "train.epochs=30", "--data", f"
 @pytest.fixture(scope="module")
 def store(ratings_folder: Path) -> Iterator[Any]:
     """Return a client of a store that the environment names, with the ratings in it."""
+    # Thousands of requests would hide what a failed test has to say.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()

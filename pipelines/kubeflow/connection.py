@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -232,4 +233,4 @@ def _reason(error: BaseException) -> str:
     while getattr(cause, "reason", None) and isinstance(cause.reason, BaseException):
         cause = cause.reason
     text = str(cause).split(": ")[-1] if isinstance(cause, urllib3.exceptions.HTTPError) else str(cause)
-    return text.strip().rstrip(".") or type(cause).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", text.strip()).rstrip(".") or type(cause).__name__

@@ -74,9 +74,14 @@ class Execution:
         self._node("", pod=False).become("RUNNING")
         self._node("root-driver").become("SUCCEEDED")
         self._node("root", pod=False).become("RUNNING")
-        while not self._stop.is_set() and self._advance():
-            self._publish()
-            time.sleep(_TICK_S)
+        try:
+            while not self._stop.is_set() and self._advance():
+                self._publish()
+                time.sleep(_TICK_S)
+        except Exception as error:
+            # A spec that this stand-in cannot run must not leave a run that never ends.
+            self._ended("FAILED", f"{type(error).__name__}: {error}")
+            raise
         self._publish()
         state, error = self._conclude()
         # The run's state is written first; for a while its tasks are as they were.

@@ -25,8 +25,8 @@ lint: setup  ## Style, types, import rules
 unit: setup  ## Fast tests, real HTTP and gRPC included
 	@$(PYTHON) -m pytest tests/unit tests/contract
 
-integration: setup  ## Real TFX runs
-	@$(PYTHON) -m pytest tests/integration
+integration: setup  ## Real TFX runs, and training under faults
+	@$(PYTHON) -m pytest tests/integration tests/chaos
 
 benchmark:  ## Print the measured tables; downloads ML-100K, or takes it from LODESTAR_DATA_MIRROR
 	@bash .ci/setup --group benchmark

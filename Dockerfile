@@ -21,7 +21,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     export UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never && \
     case "${ACCELERATOR}" in gpu) extra="--extra gpu" ;; "" | tpu) extra="" ;; *) \
         echo "ACCELERATOR is '${ACCELERATOR}', but has to be gpu, tpu or empty." >&2 && exit 2 ;; esac && \
-    uv sync --quiet --frozen --no-dev ${extra} --no-install-project --python /usr/local/bin/python3.10 && \
+    uv sync --quiet --frozen --no-dev --group s3 ${extra} --no-install-project --python /usr/local/bin/python3.10 && \
     if [ "${ACCELERATOR}" = tpu ]; then \
         uv pip uninstall --quiet --python .venv/bin/python tensorflow && \
         uv pip install --quiet --python .venv/bin/python --no-deps --find-links "${LIBTPU_WHEELS:?says where libtpu is}" \

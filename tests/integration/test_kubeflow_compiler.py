@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from pipelines.kubeflow.launch import bind
 from pipelines.kubeflow.platform import Platform, PodSettings, load_platform
 from tests import toy_pipeline
 from tests.kubeflow_spec import CompiledSpec, Run
+from tests.newest_kfp import newest_kfp
 
 from .conftest import REPOSITORY
 
@@ -43,7 +43,6 @@ STEPS = (
     "evaluator",
     "pusher",
 )
-# The newest SDK has protocol buffers of its own, and so needs an environment of its own.
 STRICT = """
 import sys, yaml
 from google.protobuf import json_format
@@ -116,24 +115,14 @@ def test_spec_satisfies_the_schema_of_the_sdk_it_is_submitted_with(families: dic
 
 
 def test_spec_satisfies_the_newest_sdk(families: dict[str, str], toy: CompiledSpec, tmp_path: Path) -> None:
-    uv = shutil.which("uv")
-    assert uv, "uv is what makes the environment"
     for name, text in families.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "toy.yaml").write_text(
         "---\n".join(yaml.safe_dump(document) for document in (toy.spec, toy.platform))
     )
-    wanted = ("--with", "kfp>=2.14", "--with", "kfp-kubernetes>=2.14")
-    command = [uv, "run", "--isolated", "--no-project", "--python", sys.executable, *wanted]
-    ready = subprocess.run(
-        [*command, "python", "-c", "import kfp"], capture_output=True, text=True, cwd=tmp_path
-    )
-    if ready.returncode:
-        pytest.skip(f"the package index is out of reach: {ready.stderr.strip().splitlines()[-1]}")
     files = sorted(map(str, tmp_path.glob("*.yaml")))
-    done = subprocess.run(
-        [*command, "python", "-c", STRICT, *files], capture_output=True, text=True, cwd=tmp_path
-    )
+    command = [*newest_kfp(), "-c", STRICT, *files]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert f"valid {len(files)}" in done.stdout, done.stderr
 
 

@@ -1,0 +1,23 @@
+"""The newest kfp SDK: it has protocol buffers of its own, and so needs an environment of its own."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+
+@functools.cache
+def newest_kfp() -> tuple[str, ...]:
+    """Return the start of a command that runs Python with kfp >= 2.14; skip when no index can be reached."""
+    uv = shutil.which("uv")
+    assert uv, "uv is what makes the environment"
+    command = (uv, "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable)
+    command += ("--with", "kfp>=2.14", "--with", "kfp-kubernetes>=2.14", "python")
+    ready = subprocess.run([*command, "-c", "import kfp"], capture_output=True, text=True, cwd="/")
+    if ready.returncode:
+        pytest.skip(f"the package index is out of reach: {ready.stderr.strip().splitlines()[-1]}")
+    return command

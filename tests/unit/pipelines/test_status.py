@@ -103,7 +103,7 @@ def test_json_has_the_parts_and_iso_times() -> None:
             "finished": "2026-03-01T12:00:01.260000+00:00",
             "seconds": 1.3,
             "why": "boom",
-        "made": "",
+            "made": "",
             "parts": [],
         }
     ]

@@ -86,5 +86,7 @@ def test_one_user_with_all_ratings_is_no_danger_even_to_large_steps():
     random = np.random.default_rng(0)
     values = random.integers(1, 6, 2000).astype(np.float32)
     ratings = Ratings(np.zeros(2000, np.int64), np.arange(2000), values, (1, 2000))
-    factors = run(ratings, settings(train={"learning_rate": 0.3}).train, 10, "train", Course(Training(), ignore))
+    factors = run(
+        ratings, settings(train={"learning_rate": 0.3}).train, 10, "train", Course(Training(), ignore)
+    )
     assert rmse(factors, ratings) < values.std()

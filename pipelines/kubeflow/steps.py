@@ -87,11 +87,18 @@ def _status(step: Step, by_name: Mapping[str, Node], nodes: Nodes, run: State) -
         state = driver.state if driver.state is State.FAILED else State.PENDING
         why = _why(state, pods)
     else:
-        return Status("step", step.name, State.SKIPPED if run.final else State.WAITING)
+        return Status("step", step.name, _unknown(nodes, run), step.key)
     if run in (State.CANCELED, State.CANCELING) and state is State.FAILED:
         state, why = State.CANCELED, ""
     started = node.started if node else None
     return Status("step", step.name, state, step.key, started, node.finished if node else None, why)
+
+
+def _unknown(nodes: Nodes, run: State) -> State:
+    if not run.final:
+        return State.WAITING
+    # Servers that list no tasks at all still know how the run ended.
+    return State.DONE if run is State.DONE and not nodes else State.SKIPPED
 
 
 def _state(node: Node, pods: Sequence[Node]) -> tuple[State, str]:

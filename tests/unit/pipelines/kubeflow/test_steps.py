@@ -76,6 +76,12 @@ def test_step_that_was_never_reached_is_skipped_when_the_run_has_ended() -> None
     trainer(State.SKIPPED, State.FAILED)
 
 
+@pytest.mark.parametrize(("run", "step"), [(State.DONE, State.DONE), (State.FAILED, State.SKIPPED)])
+def test_server_that_lists_no_tasks_still_says_that_a_run_is_done(run: State, step: State) -> None:
+    [status] = step_statuses(TRAINER, {}, run)
+    assert status.state is step
+
+
 def test_step_is_on_its_way_while_its_driver_works_and_after() -> None:
     trainer(State.PENDING, trainer_driver=Node("trainer-driver", State.RUNNING))
     trainer(State.PENDING, trainer_driver=Node("trainer-driver", State.DONE))

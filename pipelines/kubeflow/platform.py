@@ -56,6 +56,8 @@ Subdomain = Annotated[str, _matching(_SUBDOMAIN, "a DNS-1123 name: a-z, 0-9, - a
 LabelKey = Annotated[str, _matching(rf"({_SUBDOMAIN}/)?{_LABEL_NAME}", "a label's key")]
 LabelValue = Annotated[str, _matching(rf"({_LABEL_NAME})?", "a label's value")]
 EnvName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "a variable's name")]
+# Argo would take `{{` for the beginning of one of its own expressions.
+EnvValue = Annotated[str, _matching(r"(?s)(?:(?!\{\{).)*", "a value without `{{`")]
 AbsolutePath = Annotated[str, _matching(r"/[^:]*[^:/]", "an absolute path without a colon")]
 
 
@@ -110,7 +112,7 @@ class PodSettings(Section):
     node_selector: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     tolerations: tuple[Toleration, ...] = ()
     accelerator: Accelerator | None = None
-    env: dict[EnvName, str] = Field(default_factory=dict)
+    env: dict[EnvName, EnvValue] = Field(default_factory=dict)
     image: str = ""
 
     def over(self, defaults: PodSettings) -> PodSettings:
@@ -158,7 +160,7 @@ class Platform(Section):
     metadata: Annotated[str, AfterValidator(_metadata)]
     root: Annotated[str, _matching(r"(/|gs://|s3://).*[^/]", "an absolute path, gs://... or s3://...")]
     volumes: tuple[Volume, ...] = ()
-    env: dict[EnvName, str] = Field(default_factory=dict)
+    env: dict[EnvName, EnvValue] = Field(default_factory=dict)
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     run_as: RunAs = RunAs()
     defaults: PodSettings = PodSettings()

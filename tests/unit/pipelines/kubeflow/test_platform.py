@@ -99,6 +99,7 @@ def test_artifacts_may_be_in_an_object_store_while_models_stay_on_the_volume(tmp
         ({"labels": {"a b": "c"}}, "`a b` is not a label's key"),
         ({"labels": {"a": "x" * 64}}, "is not a label's value"),
         ({"env": {"1A": "x"}}, "`1A` is not a variable's name"),
+        ({"env": {"A": "{{workflow.name}}"}}, "is not a value without `{{`"),
         ({"defaults": {"accelerator": {"resource": "gpu", "count": 1}}}, "`gpu` is not a resource such as"),
         (
             {"defaults": {"accelerator": {"resource": "nvidia.com/gpu", "count": 0}}},

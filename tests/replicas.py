@@ -118,7 +118,8 @@ def rmse_of(model: Path, prepared: Prepared) -> float:
 def train_here(prepared: Prepared, settings: Any, out: Path) -> float:
     """Train in this process, as the stock executor does; return the RMSE on the eval split."""
     args = prepared.fn_args(settings, out)
-    args.custom_config = {"settings": settings.model_dump_json(include={"transform", "train", "serve"})}
+    sections = {"transform", "train", "serve", "compute"}
+    args.custom_config = {"settings": settings.model_dump_json(include=sections)}
     FAMILY.load("trainer").run_fn(args)
     return rmse_of(out / "serving", prepared)
 

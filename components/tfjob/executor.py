@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import posixpath
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +21,7 @@ from components.errors import LodestarError
 from components.family import ComputeSettings
 from components.tfjob.follow import Launcher, follow
 from components.tfjob.processes import LocalProcesses
-from components.tfjob.template import VARIABLE
+from components.tfjob.template import VARIABLE, job_name
 
 _NOT_PLAIN = {"data_accessor"}
 Artifacts = dict[str, list[types.Artifact]]
@@ -72,13 +71,6 @@ class DistributedExecutor(GenericExecutor):
         digest = hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
         pipeline = self._context.pipeline_info.id if self._context.pipeline_info else "training"
         return job_name(pipeline, digest)
-
-
-def job_name(pipeline: str, digest: str) -> str:
-    """Return a name that is a DNS label with room for `-worker-999`; it begins with a letter."""
-    readable = re.sub(r"[^a-z0-9]+", "-", pipeline.lower()).strip("-")[:30].strip("-")
-    prefix = readable if readable[:1].isalpha() else f"t-{readable}".rstrip("-")
-    return f"{prefix}-{digest[:10]}"
 
 
 def _node_folder(tmp: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -53,6 +54,13 @@ def render(
         metadata["ownerReferences"] = [dict(owner)]
     job["spec"]["tfReplicaSpecs"] = {KINDS[role]: replica for role, replica in replicas.items()}
     return dict(job)
+
+
+def job_name(pipeline: str, digest: str) -> str:
+    """Return a name that is a DNS label with room for `-worker-999`; it begins with a letter."""
+    readable = re.sub(r"[^a-z0-9]+", "-", pipeline.lower()).strip("-")[:30].strip("-")
+    prefix = readable if readable[:1].isalpha() else f"t-{readable}".rstrip("-")
+    return f"{prefix}-{digest[:10]}"
 
 
 def _complete(replica: dict[str, Any], role: str, count: int, request: Request) -> None:

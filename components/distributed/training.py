@@ -72,9 +72,8 @@ class Training:
     @property
     def is_plain(self) -> bool:
         """Return whether nothing is asked for that a loop without tf.distribute does not do."""
-        replicas = self.strategy.num_replicas_in_sync
         asked = self.compute.xla or self.compute.mixed_precision
-        return self.cluster is None and replicas == 1 and not asked
+        return self.strategy is tf.distribute.get_strategy() and not asked
 
     def agree(self, state: int) -> None:
         """Make sure that all workers continue from the same `state`, a number that stands for it.

@@ -81,7 +81,8 @@ class ComputeSettings(Section):
         mixed_precision: Multiply in bfloat16; parameters and sums stay float32.
         xla: Compile the step with XLA.
         checkpoint_epochs: A restarted training repeats at most that many epochs.
-        step_timeout_seconds: Without progress for so long a replica ends, to be started again.
+        step_timeout_seconds: Without progress for so long a replica ends, to be started again; the chief's
+            export has to fit in.
         start_timeout_seconds: The same until its first step: scheduling, imports and peers included.
         max_restarts: Restarted replicas without a new checkpoint in between, before the training fails.
     """

@@ -30,3 +30,5 @@ def run(request: Request, cluster: Cluster, progress: Callable[[str], None]) -> 
     module, _, function = request.run_fn.rpartition(".")
     run_fn = getattr(importlib.import_module(module), function)
     run_fn(SimpleNamespace(**{**request.arguments, "custom_config": config}))
+    progress("waiting for the chief to export the model")
+    training.meet()

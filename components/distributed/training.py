@@ -88,6 +88,15 @@ class Training:
         if len(states) > 1:
             raise ConnectionError(f"The workers have restored different states: {sorted(states)}.")
 
+    def meet(self) -> None:
+        """Return when all workers have come here.
+
+        Until the chief has exported the model they may be needed again: a chief that is lost and started
+        again cannot train without them.
+        """
+        if self.cluster is not None and not self.has_parameter_servers:
+            self._gather(0)
+
     def _gather(self, number: int) -> list[int]:
         @tf.function
         def gather() -> tf.Tensor:

@@ -24,7 +24,7 @@ _TRIES = 8
 _CURES = {
     401: "The token or certificate is not valid; log in again.",
     403: "Give the service account the Role `lodestar-pipeline`: kubectl apply -k manifests/overlays/NAME.",
-    404: "Install the training operator, which brings the kind TFJob: see docs/distributed-training.md.",
+    404: "Install the training operator: `lodestar doctor --cluster` names the command.",
     422: "Mend the template: manifests/base/training/tfjob.yaml.",
 }
 

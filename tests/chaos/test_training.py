@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -43,13 +44,19 @@ def assert_as_good_as(alone: float, training: Training, prepared: Prepared) -> N
     assert rmse_of(model_of(training.request), prepared) == pytest.approx(alone, rel=0.01)
 
 
-def test_a_killed_worker_and_a_killed_chief_cost_a_checkpoint_interval_each(
+def last_epoch(training: Training) -> int:
+    training.wait_for("[chief-0] validation RMSE", LONG)
+    found = re.search(r"\[chief-0\] validation RMSE .* lowest after (\d+) epochs", training.text)
+    return int(found.group(1))
+
+
+def test_a_worker_killed_in_training_and_a_chief_in_its_export_cost_a_checkpoint_interval_each(
     prepared, settings, alone, tmp_path
 ):
     training = start(prepared, settings, tmp_path, **MIRRORED)
     training.wait_for("[chief-0] epoch 8: train", LONG)
     kill(training, "worker-0")
-    training.wait_for("[chief-0] epoch 17: train", LONG)
+    training.wait_for(f"[chief-0] epoch {last_epoch(training)}: refit", LONG)
     kill(training, "chief-0")
     training.finish(LONG)
     assert training.text.count("[chief-0] continuing") >= 2

@@ -53,6 +53,7 @@ def run_fn(fn_args: Any) -> None:
     factors = fit(ratings, settings, curves.add, training)
     if not training.is_plain:
         factors = factors.copy()
+    training.progress("exporting the model")
     model = Recommender(factors, ratings, catalogue, serve.top_k, serve.rank_damping)
     tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
     curves.close(model.recommend.get_concrete_function().graph, agreed)

@@ -20,6 +20,14 @@ dog.progress("epoch 3, step 128 of 176")
 print("hanging", flush=True)
 time.sleep(60)
 """
+PARENT = """
+import subprocess, sys, time
+command = [sys.executable, "-c", *sys.argv[1:], "1000"]
+child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+child.stdout.readline()
+print(child.pid, flush=True)
+time.sleep(60)
+"""
 
 
 class Clock:
@@ -98,6 +106,24 @@ def test_sigterm_ends_a_process_that_hangs_at_once(tmp_path):
     process = hang(tmp_path, 1000.0)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=5) == 143
+
+
+def test_a_process_whose_parent_was_killed_ends(tmp_path):
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, HANGING, str(tmp_path)], stdout=subprocess.PIPE)
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 15
+    while running(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_stopped_process_gives_no_sign_of_life(tmp_path):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from . import TrainSettings
 from .network import Factors, Ratings
+from .step import learning_rate
 
 # Most of the way to its own optimum that one step may take a row that occurs several times in the batch.
 _REACH = 0.5
@@ -52,7 +53,7 @@ class Descent:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(count), tf.stack([self._settings.seed, number])
         )
-        rate = self._settings.learning_rate / (1.0 + tf.cast(number, tf.float32) / self._settings.half_life)
+        rate = learning_rate(self._settings, tf.cast(number, tf.float32))
         squares = tf.constant(0.0)
         for start in tf.range(0, count, self.batch_size):
             squares += self._step(order[start : start + self.batch_size], rate)

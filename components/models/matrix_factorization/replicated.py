@@ -12,7 +12,7 @@ from components.distributed.training import Training
 from . import TrainSettings
 from .batches import Batches, Deck
 from .network import Factors, Ratings
-from .step import Rows, squared_errors, step_function
+from .step import Rows, learning_rate, squared_errors, step_function
 
 # Steps between two signs of progress.
 _STRETCH = 256
@@ -58,7 +58,7 @@ class ReplicatedDescent:
         epoch = int(number)
         batches = self._dealt(lambda part: self._deck.shuffled(epoch, self._size, part, self._replicas))
         steps = self._steps(batches)
-        rate = tf.constant(self._settings.learning_rate / (1.0 + epoch / self._settings.half_life))
+        rate = tf.constant(learning_rate(self._settings, epoch))
         squares = 0.0
         for start in range(0, steps, _STRETCH):
             end = min(steps, start + _STRETCH)

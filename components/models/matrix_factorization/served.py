@@ -12,7 +12,7 @@ from components.distributed.training import Training
 from . import TrainSettings
 from .batches import Batches, Deck
 from .network import Factors, Ratings
-from .step import Rows, squared_errors, step_function
+from .step import Rows, learning_rate, squared_errors, step_function
 
 # Batches that a worker takes at a time: fewer requests to schedule, but more to repeat when it is lost.
 _AT_A_TIME = 16
@@ -53,7 +53,7 @@ class ServedDescent:
     def epoch(self, number: tf.Tensor) -> tf.Tensor:
         """Run epoch `number`, int32 from 0; return the mean squared error on the way, standardised."""
         epoch = int(number)
-        rate = self._settings.learning_rate / (1.0 + epoch / self._settings.half_life)
+        rate = learning_rate(self._settings, epoch)
         batches = self._deck.shuffled(epoch, self._size)
         squares = self._schedule(self._descend, batches, f"epoch {epoch + 1}", np.float32(rate))
         return tf.constant(squares / self._deck.count)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from components.family import ComputeSettings
 
+from . import TrainSettings
 from .batches import Batches
 
 
@@ -25,6 +26,11 @@ class Rows(NamedTuple):
 
 
 Step = Callable[[Rows, Batches], tuple[Rows, tf.Tensor]]
+
+
+def learning_rate(settings: TrainSettings, epoch: Any) -> Any:
+    """Return the step per rating in `epoch`, a number or float32 tensor from 0."""
+    return settings.learning_rate / (1.0 + epoch / settings.half_life)
 
 
 def step_function(l2: float, compute: ComputeSettings) -> Step:

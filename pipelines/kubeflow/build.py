@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,12 @@ from components.datasets.catalogue import list_datasets
 from components.errors import InputError
 from components.family import Family, FamilySettings, find_family
 from components.home import Home
+from pipelines.beam.options import beam_args
 from pipelines.kubeflow.images import resolve_image
 from pipelines.kubeflow.platform import DEFAULT_OVERLAY, Platform, load_platform
 from pipelines.quiet import hush
 from pipelines.settings import load_settings
+from pipelines.verbs.options import overrides
 
 Target = Literal["kubeflow", "vertex"]
 
@@ -75,6 +78,23 @@ def compile_family(
     compiled = compile_pipeline(pipeline, platform, image)
     text = compile_for_vertex(pipeline, image) if target == "vertex" else compiled.text
     return Build(compiled.name, text, compiled.steps, platform.namespace, platform.service_account)
+
+
+def compile_as_asked(arguments: argparse.Namespace, target: Target = "kubeflow") -> Build:
+    """Return the spec that the arguments of `compile`, `submit` or `schedule` ask for.
+
+    Raises:
+        InputError: An argument is wrong, or the cluster would refuse the pipeline.
+    """
+    return compile_family(
+        arguments.family,
+        arguments.overlay,
+        arguments.image,
+        arguments.config,
+        overrides(arguments),
+        target,
+        beam_args(arguments.beam_runner, arguments.beam_option),
+    )
 
 
 def prepare(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml
-
 from components.errors import InputError
+from pipelines.kubeflow.manifest import read_manifest
 from pipelines.kubeflow.platform import MANIFESTS
 
 _FILE = MANIFESTS / "images" / "kustomization.yaml"
@@ -43,14 +42,7 @@ def resolve_image(name: str, file: Path = _FILE) -> str:
 
 
 def _listed(file: Path) -> dict[str, str]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"Cannot read the images: {error.strerror}.",
-            source=str(file),
-            cure="Run from a checkout of the project, or give --image.",
-        ) from None
+    content = read_manifest(file, "the images", "Run from a checkout of the project, or give --image.")
     return {image["name"]: _reference(image) for image in content.get("images", [])}
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 import sys
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 import yaml
 
 from components.home import Home
-from pipelines.beam.options import beam_args
-from pipelines.kubeflow.build import compile_family, prepare
+from pipelines.kubeflow.build import compile_as_asked, prepare
 from pipelines.kubeflow.client import Submission
 from pipelines.kubeflow.images import resolve_image
 from pipelines.quiet import noise_to
@@ -44,14 +41,7 @@ def compiled(arguments: argparse.Namespace, name: str) -> Submission:
     """
     lines = NodeLines(sys.stderr)
     with lines.busy("compiling"), noise_to(Home.find().logs / "compile.log"):
-        build = compile_family(
-            arguments.family,
-            arguments.overlay,
-            arguments.image,
-            arguments.config,
-            overrides(arguments),
-            beam=beam_args(arguments.beam_runner, arguments.beam_option),
-        )
+        build = compile_as_asked(arguments)
     return Submission(
         name,
         arguments.experiment or build.name,
@@ -59,11 +49,6 @@ def compiled(arguments: argparse.Namespace, name: str) -> Submission:
         build.service_account,
         description=f"{build.name}, submitted by lodestar",
     )
-
-
-def fresh_name(family: str) -> str:
-    """Return a name for a run: the family, the time (UTC) and four digits."""
-    return f"{family}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def document_of(text: str) -> Mapping[str, Any]:

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.errors import InputError
 from components.tfjob.template import CONTAINER
 from pipelines.kubeflow.images import resolve_image
+from pipelines.kubeflow.manifest import read_manifest
 from pipelines.kubeflow.platform import MANIFESTS, Platform, PodSettings, Training
 
 _TEMPLATE = MANIFESTS / "base" / "training" / "tfjob.yaml"
@@ -50,15 +49,9 @@ def pod_resources(pod: PodSettings) -> dict[str, dict[str, str]]:
 
 
 def _read(template: Path) -> Any:
-    try:
-        # Through JSON, so that what an alias shares in the YAML is copied.
-        return json.loads(json.dumps(yaml.safe_load(template.read_text(encoding="utf-8"))))
-    except OSError as error:
-        raise InputError(
-            f"Cannot read the template of TFJobs: {error.strerror}.",
-            source=str(template),
-            cure="Run from a checkout of the project.",
-        ) from None
+    content = read_manifest(template, "the template of TFJobs", "Run from a checkout of the project.")
+    # Through JSON, so that what an alias shares in the YAML is copied.
+    return json.loads(json.dumps(content))
 
 
 def _complete(template: dict[str, Any], platform: Platform, pod: PodSettings, image: str) -> None:

@@ -6,22 +6,12 @@ import argparse
 from pathlib import Path
 
 from components.errors import InputError
-from pipelines.beam.options import beam_args
-from pipelines.kubeflow.build import Build, compile_family
-from pipelines.verbs.options import overrides
+from pipelines.kubeflow.build import Build, compile_as_asked
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a family's spec; print the file, its size and its steps."""
-    build = compile_family(
-        arguments.family,
-        arguments.overlay,
-        arguments.image,
-        arguments.config,
-        overrides(arguments),
-        arguments.target,
-        beam_args(arguments.beam_runner, arguments.beam_option),
-    )
+    build = compile_as_asked(arguments, arguments.target)
     path = arguments.output or Path(f"{build.name}.{'json' if arguments.target == 'vertex' else 'yaml'}")
     _write(path, build)
     print(f"wrote  {path}, {len(build.text) / 1000:.1f} kB")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import secrets
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from components.family import Family, FamilySettings, Query, find_family
 from components.home import Home
 from pipelines.beam.job_server import local_beam_args
 from pipelines.quiet import noise_to
+from pipelines.run_name import fresh_run_name
 from pipelines.settings import load_settings
 from pipelines.terminal import NodeLines, print_json
 from pipelines.verbs.options import overrides
@@ -31,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(settings.model_dump(mode="json"))
         return 0
     _fetch_data(family, settings, home)
-    run_id = _run_id(family)
+    run_id = fresh_run_name(family.name)
     log = home.logs / f"{run_id}.log"
     beam_args = local_beam_args(arguments.beam_runner, arguments.beam_option, home)
     reports = _run(family, settings, home, run_id, log, beam_args, quiet=arguments.output == "json")
@@ -42,10 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"report  {result['report']}")
         print(f"next    {_next(family, result['blessed'])}")
     return 0
-
-
-def _run_id(family: Family) -> str:
-    return f"{family.name}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _fetch_data(family: Family, settings: FamilySettings, home: Home) -> None:

@@ -6,8 +6,9 @@ import argparse
 
 from pipelines.kubeflow.client import run_status
 from pipelines.kubeflow.session import open_session
-from pipelines.kubeflow.submission import check, compiled, fresh_name
+from pipelines.kubeflow.submission import check, compiled
 from pipelines.kubeflow.watch import follow_run, print_started
+from pipelines.run_name import fresh_run_name
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -15,7 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
     family = check(arguments)
     # What the cluster refuses is told before ten seconds are spent on compiling.
     session = open_session(arguments.overlay, arguments.host)
-    name = arguments.name or fresh_name(family)
+    name = arguments.name or fresh_run_name(family)
     session.client.check_free(name)
     started = run_status(session.client.submit(compiled(arguments, name)))
     if arguments.watch:

@@ -16,6 +16,17 @@ import pytest
 from components.family import find_family
 
 REPOSITORY = Path(__file__).parents[2]
+# In the order of the pipeline.
+NODES = (
+    "Ingest",
+    "Schema",
+    "StatisticsGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "Evaluator",
+    "Pusher",
+)
 
 
 @dataclass(frozen=True)

@@ -21,22 +21,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import REPOSITORY
+from tests.integration.conftest import NODES, REPOSITORY
 from tests.integration.test_kubeflow_steps import QUICK, Cluster
 from tests.kubeflow_api.server import KubeflowServer, serving
 from tests.kubeflow_api.store import Store
 
 FAMILY = "matrix-factorization"
-STEPS = (
-    "Ingest",
-    "Schema",
-    "StatisticsGen",
-    "ExampleValidator",
-    "Transform",
-    "Trainer",
-    "Evaluator",
-    "Pusher",
-)
 BEFORE_TRAINER = {"Ingest", "Schema", "StatisticsGen", "ExampleValidator", "Transform"}
 LATER = datetime.now(timezone.utc) + timedelta(days=1)
 Done = subprocess.CompletedProcess[str]
@@ -164,8 +154,8 @@ def test_watched_run_succeeds_with_a_line_per_step(submitted: Submitted, verbs: 
     states = told(first.stdout)
     # The other run has the same schema, and may have been there first.
     assert states.pop("Schema") in ("done", "reused")
-    assert states == {step: "done" for step in STEPS if step != "Schema"}
-    assert all(len(re.findall(rf"^  {step} ", first.stdout, re.MULTILINE)) == 1 for step in STEPS)
+    assert states == {step: "done" for step in NODES if step != "Schema"}
+    assert all(len(re.findall(rf"^  {step} ", first.stdout, re.MULTILINE)) == 1 for step in NODES)
     assert re.search(r"^done after \d+ s$", first.stdout, re.MULTILINE)
     assert (verbs.cluster.home / "serving" / FAMILY / "1" / "saved_model.pb").is_file()
 
@@ -182,7 +172,7 @@ def test_status_shows_what_each_step_made_where_pods_can_be_read(submitted: Subm
     done = verbs("status", "first")
     assert done.returncode == 0, done.stderr
     made = {part["name"]: part["made"] for part in verbs.json("status", "first")["parts"]}
-    assert set(made) == set(STEPS)
+    assert set(made) == set(NODES)
     assert re.search(r"\d+ ratings", made["Ingest"]) and "version 1" in made["Pusher"]
     assert all(text in done.stdout for text in made.values())
 
@@ -190,7 +180,7 @@ def test_status_shows_what_each_step_made_where_pods_can_be_read(submitted: Subm
 def test_status_without_pods_shows_what_the_api_says(submitted: Submitted, verbs: Verbs) -> None:
     done = verbs("status", "first", pods=False)
     assert done.returncode == 0
-    assert told(done.stdout) == dict.fromkeys(STEPS, "done")
+    assert told(done.stdout) == dict.fromkeys(NODES, "done")
     assert "what pods wait for is not shown: there is no kubeconfig" in done.stderr
 
 
@@ -241,7 +231,7 @@ def test_resumed_run_reuses_what_comes_before_the_step_it_starts_from(
     assert "run first-resume-1" in done.stdout
     states = told(done.stdout)
     assert {step for step, state in states.items() if state == "reused"} == BEFORE_TRAINER
-    assert {step for step, state in states.items() if state == "done"} == set(STEPS) - BEFORE_TRAINER
+    assert {step for step, state in states.items() if state == "done"} == set(NODES) - BEFORE_TRAINER
     assert verbs.step_states("first-resume-1") == states
 
 

@@ -21,19 +21,9 @@ import requests
 
 from components import artifact
 
-from .conftest import Lodestar, states
+from .conftest import NODES, Lodestar, states
 
 FAMILY = "matrix-factorization"
-NODES = {
-    "Ingest",
-    "Schema",
-    "StatisticsGen",
-    "ExampleValidator",
-    "Transform",
-    "Trainer",
-    "Evaluator",
-    "Pusher",
-}
 QUICK = ("--set", "train.dimensions=4", "--set", "train.epochs=30")
 
 

@@ -15,7 +15,7 @@ import kfp_server_api
 
 from components.errors import InputError
 from pipelines.kubeflow import nodes
-from pipelines.kubeflow.connection import KubeflowApi, NotFound
+from pipelines.kubeflow.connection import AlreadyExists, KubeflowApi, NotFound
 from pipelines.kubeflow.result import parse_result
 from pipelines.kubeflow.steps import Step, closed, find_step, pipeline_spec, settled, step_statuses, steps_of
 from pipelines.kubeflow.workflow import WorkflowReader
@@ -176,13 +176,24 @@ class Client:
 
     def experiment(self, name: str) -> str:
         """Return the id of the experiment called `name`, made when missing."""
+        found = self._experiment(name)
+        if found:
+            return found
+        body = kfp_server_api.V2beta1Experiment(display_name=name, **self._where)
+        try:
+            return self._api.call(self._experiments.create_experiment, body).experiment_id
+        except AlreadyExists:
+            # Somebody else has made it in between.
+            found = self._experiment(name)
+            if not found:
+                raise
+            return found
+
+    def _experiment(self, name: str) -> str:
         page = self._api.call(
             self._experiments.list_experiments, page_size=_PAGE, filter=named(name), **self._where
         )
-        if page.experiments:
-            return page.experiments[0].experiment_id
-        body = kfp_server_api.V2beta1Experiment(display_name=name, **self._where)
-        return self._api.call(self._experiments.create_experiment, body).experiment_id
+        return str(page.experiments[0].experiment_id) if page.experiments else ""
 
     def _nodes(self, run: Any) -> nodes.Nodes:
         if self._workflows:

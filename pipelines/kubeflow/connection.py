@@ -37,6 +37,10 @@ class NotFound(LodestarError):
     """Signal that the API answered 404."""
 
 
+class AlreadyExists(LodestarError):
+    """Signal that the API answered 409."""
+
+
 class Unreachable(LodestarError):
     """Signal that nobody answers at an address."""
 
@@ -82,6 +86,7 @@ def call(server: str, method: Callable[..., Any], *arguments: Any, **options: An
 
     Raises:
         NotFound: The server answered 404.
+        AlreadyExists: The server answered 409.
         Unreachable: It did not answer.
         LodestarError: It refused; the message has its reason.
     """
@@ -200,6 +205,8 @@ def _explain(server: str, error: Any) -> LodestarError:
     reason = _message(error)
     if error.status == 404:
         return NotFound(f"`{server}` knows no such thing: {reason}.", cure="Check the address and the name.")
+    if error.status == 409:
+        return AlreadyExists(f"`{server}` has it already: {reason}.", cure="Choose another name.")
     if error.status in (401, 403):
         return LodestarError(
             f"`{server}` refuses the request: {reason}.",

@@ -116,7 +116,8 @@ def submitted(verbs: Verbs) -> Submitted:
     """A run that succeeds, and one whose data is not there."""
     first = verbs.submit("first", "mine", "--watch")
     lost = verbs.submit("lost", "missing", "--watch", pods=False)
-    verbs.until(lambda: verbs.started("first"))
+    verbs.until(lambda: verbs.started("first") or first.poll() is not None)
+    assert first.poll() is None, first.communicate()
     going_on, listed = verbs("status", "first"), verbs.json("status")
     return Submitted(finished(first), finished(lost), going_on, listed)
 

@@ -14,7 +14,7 @@ import pytest
 
 from components.errors import InputError, LodestarError
 from pipelines.kubeflow import connection
-from pipelines.kubeflow.connection import NotFound, Unreachable, connect
+from pipelines.kubeflow.connection import AlreadyExists, NotFound, Unreachable, connect
 
 FORBIDDEN = {
     "kind": "Status",
@@ -69,6 +69,7 @@ def url(server: HTTPServer) -> str:
         ((403, FORBIDDEN), LodestarError, ("refuses", 'User "jane"', "ask for the role")),
         ((404, b"404 page not found"), NotFound, ("404 page not found", "Check the address")),
         ((503, {"message": "no endpoints available"}), Unreachable, ("not ready", "no endpoints", "kubectl")),
+        ((409, {"error": "x already exist", "code": 6}), AlreadyExists, ("has it already", "already exist")),
         ((500, {"error": "Internal", "code": 13}), LodestarError, ("answered 500", "Internal")),
         ((502, b"<html>bad gateway</html>"), LodestarError, ("answered 502", "bad gateway")),
         ((500, b""), LodestarError, ("answered 500",)),

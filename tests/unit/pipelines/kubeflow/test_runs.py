@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,15 @@ def test_server_refuses_what_kubeflow_pipelines_refuses(
     with pytest.raises(LodestarError, match=says):
         api.call(runs.create_run, kfp_server_api.V2beta1Run(**body))
     assert client.runs(10) == []
+
+
+def test_first_runs_of_an_experiment_can_be_submitted_at_the_same_time(server: KubeflowServer) -> None:
+    clients = [Client(connect(server.host, "kubeflow"), "kubeflow") for _ in range(8)]
+    with ThreadPoolExecutor(len(clients)) as pool:
+        for name in ("one", "two", "three", "four", "five"):
+            found = set(pool.map(lambda client, name=name: client.experiment(name), clients))
+            assert len(found) == 1
+    assert any(refusal.http == 409 for refusal in server.refused)
 
 
 def test_single_user_server_refuses_a_namespace(server: KubeflowServer) -> None:

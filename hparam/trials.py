@@ -170,7 +170,6 @@ _TRIAL_EVENTS = {
     "lost": (TrialState.RUNNING, TrialState.LOST),
     "retried": (TrialState.LOST, TrialState.PENDING),
 }
-_TEXTS = ("reason", "message")
 
 
 def _changed(sweep: Sweep, trial: Trial, event: str, record: Record, ts: float) -> Trial:
@@ -185,7 +184,6 @@ def _changed(sweep: Sweep, trial: Trial, event: str, record: Record, ts: float) 
         raise ValueError(f"trial {trial.number} is in attempt {trial.attempt}, not {record['attempt']}")
     if event == "started":
         return replace(trial, state=after, started=ts)
-    texts = {name: str(record[name]) for name in _TEXTS if name in record}
     return replace(
         trial,
         state=after,
@@ -193,8 +191,9 @@ def _changed(sweep: Sweep, trial: Trial, event: str, record: Record, ts: float) 
         value=record.get("value"),
         step=record.get("step"),
         metrics=dict(record.get("metrics", {})),
+        reason=str(record.get("reason", "")),
+        message=str(record.get("message", "")),
         log=tuple(record.get("log", ())),
-        **texts,
     )
 
 
@@ -206,7 +205,8 @@ def _of_sweep(sweep: Sweep, event: str, record: Record) -> Sweep:
     if event == "changed":
         limits = {name: record[name] for name in ("trials", "parallel") if name in record}
         budget = Budget.model_validate({**sweep.budget.model_dump(), **limits})
-        flags = {name: bool(record[name]) for name in ("paused", "draining") if name in record}
+        paused = bool(record.get("paused", sweep.paused))
+        draining = bool(record.get("draining", sweep.draining))
         # A sweep that has ended goes on when it is given more to do.
-        return replace(sweep, budget=budget, ended="", message="", **flags)
+        return replace(sweep, budget=budget, paused=paused, draining=draining, ended="", message="")
     raise ValueError(f"there is no event `{event}`")

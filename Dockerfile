@@ -50,6 +50,6 @@ ENV PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin \
     TF_CPP_MIN_LOG_LEVEL=2
 # Last, so that an edited source file costs this layer and no other.
 COPY . .
-RUN PYTHONDONTWRITEBYTECODE= python -m compileall -q pipelines components
+RUN PYTHONDONTWRITEBYTECODE= python -m compileall -q pipelines hparam components
 USER 1000:1000
 ENTRYPOINT ["python", "-m", "pipelines"]

@@ -60,6 +60,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def sweeps(self) -> Path:
+        """Return the folder of sweeps: one folder each below it."""
+        return self.root / "sweeps"
+
+    @property
     def pipelines(self) -> str:
         """Return the folder or URI of all pipelines' artifacts."""
         root = self.artifacts or str(self.root)

@@ -14,7 +14,7 @@ from .conftest import REPOSITORY, Lodestar, states
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     files = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "pipelines", "components"],
+        ["git", "ls-files", "-co", "--exclude-standard", "pipelines", "hparam", "components"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

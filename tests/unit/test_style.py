@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(path for top in ("pipelines", "components") for path in (ROOT / top).rglob("*.py"))
+SOURCES = sorted(path for top in ("pipelines", "hparam", "components") for path in (ROOT / top).rglob("*.py"))
 ERRORS = {"InputError", "LodestarError", "NodeFailed"}
 
 

@@ -133,6 +133,7 @@ class Family:
         splits: Every split that ingest writes.
         analyzed: The split that Transform computes vocabularies and statistics from.
         distribution: How its `run_fn` can train on several processes; empty: in one process only.
+        tuning_metrics: What trials of a sweep report, the first by default; empty: it cannot be swept.
     """
 
     package: str
@@ -144,6 +145,7 @@ class Family:
     splits: tuple[str, ...]
     analyzed: str
     distribution: tuple[Distribution, ...] = ()
+    tuning_metrics: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

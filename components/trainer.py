@@ -25,17 +25,26 @@ def trainer_node(
     settings: FamilySettings,
     transformed: types.BaseChannel,
     transform_graph: types.BaseChannel,
+    hyperparameters: types.BaseChannel | None = None,
 ) -> Trainer:
     """Return the node that trains and exports the model.
 
     `run_fn` finds its settings in `fn_args.custom_config["settings"]`, a JSON object with the sections
-    `transform`, `train`, `serve` and `compute`.
+    `transform`, `train`, `serve` and `compute`, and in `fn_args.hyperparameters` those that a sweep chose.
+
+    Args:
+        family: Whose `run_fn` trains.
+        settings: The settings.
+        transformed: The transformed examples.
+        transform_graph: Transform's graph.
+        hyperparameters: The best settings of a sweep; None: the settings are used as they are.
     """
     kind = DistributedTrainer if settings.compute.distributed else Trainer
     node = kind(
         run_fn=family.path("trainer", "run_fn"),
         examples=transformed,
         transform_graph=transform_graph,
+        hyperparameters=hyperparameters,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config={

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -80,6 +82,19 @@ class SweepPlan(Section):
             budget=self.budget,
             seed=self.seed,
         )
+
+
+@dataclass(frozen=True)
+class SweepStep:
+    """A sweep as a step of a pipeline.
+
+    Attributes:
+        plan: What is asked for.
+        folder: Where sweeps are kept, one folder each: a path that trials see too.
+    """
+
+    plan: SweepPlan
+    folder: Path
 
 
 def _higher_is_better(metric: str, settings: FamilySettings) -> bool:

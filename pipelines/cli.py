@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines.beam.options import RUNNERS
 from pipelines.cluster_parsers import add_cluster_verbs, add_place
+from pipelines.sweep_options import add_sweep_step
 
 EPILOG = """\
 exit codes: 0 done, 1 the work failed, 2 bad input or settings, 3 still running
@@ -96,6 +97,8 @@ def _run(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     verb.add_argument("family", metavar="FAMILY", help="a name from `lodestar list`")
     _settings_options(verb)
+    verb.add_argument("--from-sweep", metavar="NAME", help="train with the best settings of a sweep")
+    add_sweep_step(verb)
     verb.add_argument("--show-settings", action="store_true", help="print the settings and end")
 
 
@@ -136,6 +139,7 @@ def _compile(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     verb = verbs.add_parser("compile", help=text, description=text)
     verb.add_argument("family", metavar="FAMILY", help="a name from `lodestar list`")
     _settings_options(verb)
+    add_sweep_step(verb)
     _cluster_options(verb)
     verb.add_argument(
         "--target",

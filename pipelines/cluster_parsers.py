@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from pipelines.sweep_options import add_sweep_step
+
 Verbs = argparse._SubParsersAction
 AddVerb = Callable[..., argparse.ArgumentParser]
 AddOptions = Callable[[argparse.ArgumentParser], None]
@@ -20,6 +22,7 @@ def add_cluster_verbs(verbs: Verbs[argparse.ArgumentParser], add: AddVerb, setti
     """
     for what in (_submit(verbs, add), _schedule(verbs, add)):
         settings(what)
+        add_sweep_step(what)
         what.add_argument("--image", default="", metavar="REF", help="another image than the overlay's")
         what.add_argument("--experiment", metavar="E", help="where it is listed (default: the family)")
         add_place(what)

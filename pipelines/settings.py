@@ -1,4 +1,4 @@
-"""Load a family's settings: its `config.yaml`, then `--config`, then `--set`; all errors at once."""
+"""Load a family's settings: its `config.yaml`, a sweep's, `--config`, then `--set`; all errors at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIG = "config.yaml"
 
 
 def load_settings(
-    family: Family, config: Path | None = None, overrides: Sequence[str] = ()
+    family: Family, config: Path | None = None, overrides: Sequence[str] = (), tuned: Sequence[Leaf] = ()
 ) -> FamilySettings:
     """Return the settings of one run.
 
@@ -30,13 +30,15 @@ def load_settings(
         family: Whose defaults and types hold.
         config: A YAML file with the settings that differ from the defaults.
         overrides: `section.name=value` with a YAML value; the last one wins.
+        tuned: Settings that a sweep found, in place of the family's defaults.
 
     Raises:
         InputError: Something is wrong; the message lists every error with its file and line, or its
             override, and suggests the nearest name.
     """
-    files = [read_yaml(path) for path in [family.folder / CONFIG, *([config] if config else [])]]
-    settings = validate(family.settings, [*files, *map(_parse_override, overrides)])
+    own = read_yaml(config) if config else ()
+    layers = [read_yaml(family.folder / CONFIG), tuned, own, *map(_parse_override, overrides)]
+    settings = validate(family.settings, layers)
     family.check(settings.compute)
     return settings
 

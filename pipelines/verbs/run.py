@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.family import Family, FamilySettings, Query, find_family
+from components.family import Family, Query, find_family
 from components.home import Home
 from pipelines.beam.job_server import local_beam_args
-from pipelines.quiet import noise_to
-from pipelines.run_name import fresh_run_name
+from pipelines.here import Here
 from pipelines.settings import load_settings
-from pipelines.terminal import NodeLines, print_json
-from pipelines.verbs.options import overrides
+from pipelines.terminal import print_json
+from pipelines.verbs.options import overrides, sweep_plan
 
 if TYPE_CHECKING:
     from pipelines.local import NodeReport
@@ -26,69 +24,20 @@ def run(arguments: argparse.Namespace) -> int:
     family = find_family(arguments.family)
     home = Home.find()
     settings = load_settings(family, arguments.config, overrides(arguments))
+    plan = sweep_plan(arguments)
+    plan = plan and plan.resolved(family, settings)
     if arguments.show_settings:
         print_json(settings.model_dump(mode="json"))
         return 0
-    _fetch_data(family, settings, home)
-    run_id = fresh_run_name(family.name)
-    log = home.logs / f"{run_id}.log"
     beam_args = local_beam_args(arguments.beam_runner, arguments.beam_option, home)
-    reports = _run(family, settings, home, run_id, log, beam_args, quiet=arguments.output == "json")
-    result = _result(reports, run_id, log)
+    here = Here(family, settings, home, beam_args, quiet=arguments.output == "json")
+    result = _result(here.run(plan), here.run_id, here.log)
     if arguments.output == "json":
         print_json(result)
     else:
         print(f"report  {result['report']}")
         print(f"next    {_next(family, result['blessed'])}")
     return 0
-
-
-def _fetch_data(family: Family, settings: FamilySettings, home: Home) -> None:
-    # Ingest does it too; before TFX is loaded, a wrong name is told at once and progress is seen.
-    from components.datasets.fetch import resolve
-
-    resolve(settings.data.source, home.data, family.folder / "sample")
-
-
-def _run(
-    family: Family,
-    settings: FamilySettings,
-    home: Home,
-    run_id: str,
-    log: Path,
-    beam_args: Sequence[str],
-    quiet: bool,
-) -> list[NodeReport]:
-    reports: list[NodeReport] = []
-    with noise_to(log) as terminal:
-        lines = NodeLines(terminal)
-        if not quiet:
-            lines.say(f"{family.name}: run {run_id}, log {log}")
-
-        def observe(report: NodeReport) -> None:
-            if report.state != "running":
-                reports.append(report)
-            if not quiet:
-                lines.show(report)
-
-        # TFX takes ten seconds and more to import.
-        with lines.busy("loading TFX"):
-            from pipelines.assemble import assemble
-            from pipelines.local import NodeFailed, run_locally, sqlite_metadata
-        pipeline = assemble(
-            family,
-            settings,
-            home.pipeline_root(family.name),
-            home.serving / family.name,
-            sqlite_metadata(home.metadata),
-            beam_args,
-        )
-        try:
-            run_locally(pipeline, run_id, observe)
-        except NodeFailed as error:
-            error.source = str(log)
-            raise
-    return reports
 
 
 def _result(reports: list[NodeReport], run_id: str, log: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from components.datasets.catalogue import list_datasets
 from components.errors import InputError
 from components.family import Family, FamilySettings, find_family
 from components.home import Home
+from hparam.plan import SweepPlan, SweepStep
 from pipelines.beam.options import beam_args
 from pipelines.kubeflow.images import resolve_image
 from pipelines.kubeflow.platform import DEFAULT_OVERLAY, Platform, load_platform
@@ -49,6 +50,7 @@ def compile_family(
     overrides: Sequence[str] = (),
     target: Target = "kubeflow",
     beam: Sequence[str] = (),
+    sweep: SweepPlan | None = None,
 ) -> Build:
     """Return the spec of a family; imports TFX, which takes ten seconds and more.
 
@@ -60,11 +62,12 @@ def compile_family(
         overrides: `section.name=value`.
         target: What will run it.
         beam: Beam's arguments for the data nodes.
+        sweep: Search before training.
 
     Raises:
         InputError: A setting is wrong, or the cluster would refuse the pipeline.
     """
-    family, settings, platform = prepare(name, overlay, config, overrides)
+    family, settings, platform = prepare(name, overlay, config, overrides, sweep)
     # Everything that is wrong with the input is told before TFX is loaded.
     image = resolve_image(image or platform.image)
     hush()
@@ -72,16 +75,24 @@ def compile_family(
     from pipelines.kubeflow.compiler import compile_pipeline
     from pipelines.kubeflow.vertex import compile_for_vertex
 
-    model_root = Home(Path(platform.home)).serving / family.name
-    root = platform.pipeline_root(family.name)
-    pipeline = assemble(family, settings, root, model_root, beam_args=beam)
+    home = Home(Path(platform.home))
+    model_root, root = home.serving / family.name, platform.pipeline_root(family.name)
+    step = SweepStep(sweep.resolved(family, settings), home.sweeps) if sweep else None
+    pipeline = assemble(family, settings, root, model_root, beam_args=beam, sweep=step)
     compiled = compile_pipeline(pipeline, platform, image)
     text = compile_for_vertex(pipeline, image) if target == "vertex" else compiled.text
     return Build(compiled.name, text, compiled.steps, platform.namespace, platform.service_account)
 
 
-def compile_as_asked(arguments: argparse.Namespace, target: Target = "kubeflow") -> Build:
+def compile_as_asked(
+    arguments: argparse.Namespace, target: Target = "kubeflow", sweep: SweepPlan | None = None
+) -> Build:
     """Return the spec that the arguments of `compile`, `submit` or `schedule` ask for.
+
+    Args:
+        arguments: They say all but the sweep.
+        target: What will run it.
+        sweep: Search before training.
 
     Raises:
         InputError: An argument is wrong, or the cluster would refuse the pipeline.
@@ -94,11 +105,16 @@ def compile_as_asked(arguments: argparse.Namespace, target: Target = "kubeflow")
         overrides(arguments),
         target,
         beam_args(arguments.beam_runner, arguments.beam_option),
+        sweep,
     )
 
 
 def prepare(
-    name: str, overlay: str, config: Path | None, overrides: Sequence[str]
+    name: str,
+    overlay: str,
+    config: Path | None,
+    overrides: Sequence[str],
+    sweep: SweepPlan | None = None,
 ) -> tuple[Family, FamilySettings, Platform]:
     """Return the family, its settings and the platform, checked against each other without TFX.
 
@@ -107,6 +123,8 @@ def prepare(
     """
     family, platform = find_family(name), load_platform(overlay)
     settings = load_settings(family, config, overrides)
+    if sweep is not None:
+        sweep.resolved(family, settings)
     check_source(settings.data.source, platform)
     return family, settings, platform
 

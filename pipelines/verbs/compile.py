@@ -7,11 +7,12 @@ from pathlib import Path
 
 from components.errors import InputError
 from pipelines.kubeflow.build import Build, compile_as_asked
+from pipelines.verbs.options import sweep_plan
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a family's spec; print the file, its size and its steps."""
-    build = compile_as_asked(arguments, arguments.target)
+    build = compile_as_asked(arguments, arguments.target, sweep_plan(arguments))
     path = arguments.output or Path(f"{build.name}.{'json' if arguments.target == 'vertex' else 'yaml'}")
     _write(path, build)
     print(f"wrote  {path}, {len(build.text) / 1000:.1f} kB")

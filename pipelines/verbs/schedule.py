@@ -12,6 +12,7 @@ from pipelines.kubeflow.schedules import Schedules
 from pipelines.kubeflow.session import open_session
 from pipelines.kubeflow.submission import check, compiled
 from pipelines.terminal import print_json, print_table
+from pipelines.verbs.options import sweep_plan
 
 _SHOWN_FIRINGS = 3
 
@@ -41,11 +42,12 @@ def _create(arguments: argparse.Namespace) -> int:
         )
     cron = parse_cron(arguments.cron)
     firings = cron.next(datetime.now(timezone.utc), _SHOWN_FIRINGS)
-    family = check(arguments)
+    sweep = sweep_plan(arguments)
+    family = check(arguments, sweep)
     session = open_session(arguments.overlay, arguments.host)
     name = arguments.name or family
     session.schedules.check_free(name)
-    submission = compiled(arguments, name)
+    submission = compiled(arguments, name, sweep)
     made = session.schedules.create(submission, cron, arguments.max_concurrency, arguments.catchup)
     if arguments.output == "json":
         print_json({**_as_json(made), "next": [moment.isoformat() for moment in firings]})

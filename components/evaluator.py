@@ -21,6 +21,7 @@ from components.evaluation.scores import EvalData
 from components.examples import Examples
 from components.family import Family, FamilySettings, find_family
 from components.fingerprint import code_fingerprint
+from components.tuned import read_chosen, with_chosen
 
 Artifacts = dict[str, list[types.Artifact]]
 _UNCOMPARED = {"data", "validation"}
@@ -41,6 +42,9 @@ class EvaluatorSpec(component_spec.ComponentSpec):
         "transform_graph": component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+        "hyperparameters": component_spec.ChannelParameter(
+            type=standard_artifacts.HyperParameters, optional=True
+        ),
     }
     OUTPUTS = {
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -79,8 +83,9 @@ class EvaluatorExecutor(base_executor.BaseExecutor):
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Evaluate one candidate."""
         family = find_family(exec_properties["family"])
-        settings = _settings(family, exec_properties["settings"])
         uri = {key: artifact_utils.get_single_uri(artifacts) for key, artifacts in input_dict.items()}
+        chosen = read_chosen(uri["hyperparameters"]) if "hyperparameters" in uri else {}
+        settings = _settings(family, with_chosen(json.loads(exec_properties["settings"]), chosen))
         data = EvalData(Examples(uri["examples"]), Examples(uri["transformed"]), uri["transform_graph"])
         live_version = int(exec_properties["live_version"])
         score = family.load("evaluator")
@@ -120,9 +125,8 @@ class Evaluator(base_component.BaseComponent):
         super().__init__(spec)
 
 
-def _settings(family: Family, text: str) -> FamilySettings:
+def _settings(family: Family, sections: dict[str, Any]) -> FamilySettings:
     # The evaluator must not depend on where the data came from, so `data` is neither given nor checked.
-    sections = json.loads(text)
     kinds: dict[str, Any] = {name: field.annotation for name, field in family.settings.model_fields.items()}
     typed = {name: kinds[name].model_validate(value) for name, value in sections.items()}
     return family.settings.model_construct(**typed)

@@ -23,7 +23,7 @@ from pipelines.kubeflow import ir as tfx_ir
 from pipelines.kubeflow import naming
 from pipelines.kubeflow.images import resolve_image
 from pipelines.kubeflow.limits import check_size
-from pipelines.kubeflow.outputs import REPORT, declared_outputs, evaluations
+from pipelines.kubeflow.outputs import REPORT, declared_outputs, reported
 from pipelines.kubeflow.parameters import (
     OPTIONS,
     PIPELINE_ROOT,
@@ -158,7 +158,7 @@ class _Step:
             arguments += [option, _input(name)]
         for name in sorted(self.parameters):
             arguments += ["--parameter", f"{name}={_input(name)}"]
-        for key in evaluations(self._node):
+        for key in reported(self._node):
             output = f"{key}_{REPORT}"
             arguments += ["--html", f"{output}={{{{$.outputs.artifacts['{output}'].path}}}}"]
         packed = tfx_ir.pack(tfx_ir.cut(self._ir, self.id))

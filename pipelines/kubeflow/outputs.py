@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from ml_metadata.proto import metadata_store_pb2
 from tfx.proto.orchestration import pipeline_pb2
 
-EVALUATION = "ModelEvaluation"
+EVALUATION, SWEEP = "ModelEvaluation", "TunerResults"
 METRICS, REPORT = "metrics", "report"
+_DRAWN = {
+    EVALUATION: {METRICS: "system.Metrics", REPORT: "system.HTML"},
+    SWEEP: {REPORT: "system.HTML"},
+}
 _TITLES = {
     metadata_store_pb2.ArtifactType.DATASET: "system.Dataset",
     metadata_store_pb2.ArtifactType.MODEL: "system.Model",
@@ -21,19 +25,24 @@ def declared_outputs(node: pipeline_pb2.PipelineNode) -> dict[str, str]:
     """Return output name -> Kubeflow's type, e.g. `model` -> `system.Model`.
 
     A ModelEvaluation called `evaluation` brings two more, which the UI draws: `evaluation_metrics` and
-    `evaluation_report`. A resolver's outputs are what it resolves: the IR lists them as inputs.
+    `evaluation_report`; TunerResults bring a report. A resolver's outputs are what it resolves: the IR lists
+    them as inputs.
     """
     found: dict[str, str] = {}
     for key, kind in sorted(_types(node)):
         found[key] = _TITLES.get(kind.base_type, "system.Artifact")
-        if kind.name == EVALUATION:
-            found |= {f"{key}_{METRICS}": "system.Metrics", f"{key}_{REPORT}": "system.HTML"}
+        found |= {f"{key}_{extra}": title for extra, title in _DRAWN.get(kind.name, {}).items()}
     return found
 
 
-def evaluations(node: pipeline_pb2.PipelineNode) -> list[str]:
-    """Return the names of the outputs that are a ModelEvaluation, sorted."""
-    return sorted(key for key, kind in _types(node) if kind.name == EVALUATION)
+def reported(node: pipeline_pb2.PipelineNode) -> list[str]:
+    """Return the names of the outputs that have an HTML report, sorted."""
+    return sorted(key for key, kind in _types(node) if has_report(kind.name))
+
+
+def has_report(kind: str) -> bool:
+    """Return whether an artifact of this type has an HTML report."""
+    return REPORT in _DRAWN.get(kind, {})
 
 
 def is_resolver(node: pipeline_pb2.PipelineNode) -> bool:

@@ -12,7 +12,7 @@ from tfx import types
 from tfx.dsl.io import fileio
 
 from pipelines.kubeflow.launch import Outcome
-from pipelines.kubeflow.outputs import EVALUATION, METRICS, REPORT
+from pipelines.kubeflow.outputs import EVALUATION, METRICS, REPORT, has_report
 
 # For these Kubeflow's launcher would upload a local copy to its own bucket, and fail in another.
 _UPLOADED = ("gs://", "s3://", "minio://", "oci://")
@@ -47,6 +47,7 @@ def _entries(outcome: Outcome, html: Mapping[str, str]) -> Iterator[tuple[str, d
             yield key, _entry(artifact, cached)
             if artifact.type_name == EVALUATION:
                 yield f"{key}_{METRICS}", {"metadata": {"cached": cached, **_metrics(artifact.uri)}}
+            if has_report(artifact.type_name):
                 report = f"{key}_{REPORT}"
                 if _copy_report(artifact.uri, html.get(report)):
                     yield report, {"metadata": {"cached": cached}}

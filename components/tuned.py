@@ -1,0 +1,35 @@
+"""Settings that a sweep chose, in place of those that a node was given."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def with_chosen(settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of nested settings with dotted ones replaced.
+
+    Args:
+        settings: Sections of settings as JSON values.
+        chosen: Dotted setting -> value, e.g. `{"train.learning_rate": 0.01}`.
+    """
+    result = copy.deepcopy(dict(settings))
+    for name, value in chosen.items():
+        *path, last = name.split(".")
+        block = result
+        for part in path:
+            block = block[part]
+        block[last] = copy.deepcopy(value)
+    return result
+
+
+def read_chosen(uri: str) -> dict[str, Any]:
+    """Return the settings in an artifact of the type HyperParameters: the only file there, JSON."""
+    # Whoever only puts settings together does without TFX.
+    from tfx.dsl.io import fileio
+
+    [name] = fileio.listdir(uri)
+    with fileio.open(f"{uri}/{name}") as file:
+        return dict(json.load(file))

@@ -42,6 +42,10 @@ class InputError(LodestarError):
     exit_code = 2
 
 
+class NonFiniteError(LodestarError):
+    """Signal that training has left the finite numbers, as other settings may not."""
+
+
 def _rebuild(
     kind: type[LodestarError], problem: str, cure: str, source: str, line: int | None
 ) -> LodestarError:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError, LodestarError
+from components.errors import InputError, LodestarError, NonFiniteError
 from components.family import ComputeSettings
 
 OUTPUTS = ("model", "model_run")
@@ -91,6 +91,7 @@ class Request:
         said: dict[str, Any] = {"code": code, "problem": f"{type(error).__name__}: {error}"}
         if isinstance(error, LodestarError):
             said |= {"problem": error.problem, "cure": error.cure, "source": error.source}
+            said["non_finite"] = isinstance(error, NonFiniteError)
         _write(self.failure(replica), json.dumps(said))
 
     def read_failure(self, replica: str) -> LodestarError | None:
@@ -100,6 +101,7 @@ class Request:
         except (OSError, ValueError):
             return None
         kind = InputError if said["code"] == InputError.exit_code else LodestarError
+        kind = NonFiniteError if said.get("non_finite") else kind
         cure = said.get("cure") or "The log has the details."
         return kind(said["problem"], cure=cure, source=said.get("source", ""))
 

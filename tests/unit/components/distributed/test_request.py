@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.distributed.request import Request
-from components.errors import InputError, LodestarError
+from components.errors import InputError, LodestarError, NonFiniteError
 from components.family import ComputeSettings
 
 PLAIN = st.none() | st.integers() | st.text() | st.lists(st.text())
@@ -31,6 +31,7 @@ def test_a_request_that_cannot_be_read_names_the_volume(tmp_path, text):
     [
         (InputError("The split is empty.", cure="Change it.", source="data"), 2),
         (LodestarError("Diverged.", cure="Lower it."), 1),
+        (NonFiniteError("The loss is nan.", cure="Lower it."), 1),
     ],
 )
 def test_the_reason_of_a_replica_reaches_the_step_as_it_was(tmp_path, error, code):

@@ -7,6 +7,7 @@ A family is a folder under `components/models/` with the same files in each:
     transform.py  `preprocessing_fn(inputs, custom_config)`: tf.Transform
     network.py    the model
     trainer.py    `run_fn(fn_args)`: trains and exports the SavedModel
+    tuning.py     what `run_fn` does instead in a trial of a sweep: reports how good the settings are
     evaluator.py  `evaluate(model, data, settings)`, `baseline(data, settings)`
     schema.pbtxt  what ExampleValidator holds the data to
     config.yaml   the default of every setting

@@ -25,6 +25,16 @@ def with_chosen(settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[
     return result
 
 
+def settings_of(fn_args: Any) -> dict[str, Any]:
+    """Return the sections of settings that `run_fn` trains with: its node's, with what a sweep chose put in.
+
+    Args:
+        fn_args: TFX's FnArgs; `custom_config["settings"]` is JSON, `hyperparameters` has dotted
+            settings that take the place of those.
+    """
+    return with_chosen(json.loads(fn_args.custom_config["settings"]), fn_args.hyperparameters or {})
+
+
 def read_chosen(uri: str) -> dict[str, Any]:
     """Return the settings in an artifact of the type HyperParameters: the only file there, JSON."""
     # Whoever only puts settings together does without TFX.

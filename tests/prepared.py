@@ -54,6 +54,7 @@ class Prepared:
         sections = settings.model_dump_json(include={"transform", "train", "serve"})
         return SimpleNamespace(
             custom_config={"settings": sections},
+            hyperparameters=None,
             train_files=[str(self.root / "transformed" / "Split-train" / "*")],
             transform_graph_path=str(self.root / "graph"),
             serving_model_dir=str(out / "serving"),

@@ -99,4 +99,5 @@ FAMILY = Family(
     splits=("train", "eval", "items", "users"),
     analyzed="train",
     distribution=("multi_worker", "parameter_server"),
+    tuning_metrics=("rmse",),
 )

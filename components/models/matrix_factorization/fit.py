@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.distributed.training import Training
-from components.errors import LodestarError
+from components.errors import NonFiniteError
 
 from . import TrainSettings
 from .course import Course
@@ -50,16 +50,21 @@ def fit(
         training: The processes that train together; None for this one alone.
 
     Raises:
-        LodestarError: The error is no longer a finite number.
+        NonFiniteError: The error is no longer a finite number.
     """
     course = Course(training or Training(), report)
-    ratings = ratings.part(np.lexsort((ratings.items, ratings.users)))
+    ratings = in_order(ratings)
+    train, validation = hold_out(ratings, settings)
+    if not len(validation):
+        return run(ratings, settings, settings.epochs, "train", course)
+    return run(ratings, settings, choose_epochs(train, validation, settings, course), "refit", course)
+
+
+def hold_out(ratings: Ratings, settings: TrainSettings) -> tuple[Ratings, Ratings]:
+    """Return what is trained on and what validates; `ratings` are as `in_order` returns them."""
     held_out = int(len(ratings) * settings.validation_fraction)
     order = np.random.default_rng(settings.seed).permutation(len(ratings))
-    if held_out == 0:
-        return run(ratings, settings, settings.epochs, "train", course)
-    train, validation = ratings.part(order[held_out:]), ratings.part(order[:held_out])
-    return run(ratings, settings, choose_epochs(train, validation, settings, course), "refit", course)
+    return ratings.part(order[held_out:]), ratings.part(order[:held_out])
 
 
 def choose_epochs(train: Ratings, validation: Ratings, settings: TrainSettings, course: Course) -> int:
@@ -126,8 +131,13 @@ def new_factors(ratings: Ratings, settings: TrainSettings) -> Factors:
 def _one_epoch(descent: AnyDescent, epoch: int, settings: TrainSettings) -> float:
     error = descent.factors.scale.deviation * float(np.sqrt(descent.epoch(tf.constant(epoch - 1)).numpy()))
     if not np.isfinite(error):
-        raise LodestarError(
+        raise NonFiniteError(
             f"Training diverged in epoch {epoch} with learning_rate {settings.learning_rate:g}.",
             cure="Lower it, e.g. --set train.learning_rate=0.01.",
         )
     return error
+
+
+def in_order(ratings: Ratings) -> Ratings:
+    """Return the ratings by user and item, so that nothing depends on the order in which they come."""
+    return ratings.part(np.lexsort((ratings.items, ratings.users)))

@@ -16,36 +16,45 @@ from components.distributed.training import Training
 from components.errors import InputError
 from components.examples import Examples
 from components.projector import write_projector
+from components.trial import Trial
+from components.tuned import settings_of
 
 from . import RankedServeSettings, TrainSettings, transform
 from .fit import fit, terms
 from .network import Factors, Ratings
 from .serving import Catalogue, Recommender
+from .tuning import tune
 
 _LOG = logging.getLogger(__name__)
 
 
 def run_fn(fn_args: Any) -> None:
-    """Train, export the SavedModel and write TensorBoard's files.
+    """Train, export the SavedModel and write TensorBoard's files; in a trial of a sweep only report the RMSE.
 
     Reads the splits `train` and `items`, never `eval`. Of several processes only the chief writes.
 
     Args:
-        fn_args: TFX's FnArgs; `custom_config["settings"]` is JSON with `train`, `serve` and `compute`.
+        fn_args: TFX's FnArgs; `custom_config["settings"]` is JSON with `train`, `serve` and `compute`,
+            `hyperparameters` what a sweep chose.
 
     Raises:
         InputError: The train split is empty.
-        LodestarError: Training diverged.
+        NonFiniteError: Training diverged.
     """
-    sections = json.loads(fn_args.custom_config["settings"])
+    trial = Trial.of(fn_args)
+    trial.stage("reading")
+    sections = settings_of(fn_args)
     settings = TrainSettings.model_validate(sections["train"])
     serve = RankedServeSettings.model_validate(sections["serve"])
     examples = Examples.of_files(fn_args.train_files)
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
-    ratings, catalogue = read_ratings(examples, graph), read_catalogue(examples, graph)
+    ratings = read_ratings(examples, graph)
     training = Training.of(fn_args)
     agreed = terms(ratings, settings, training)
     _LOG.info("training on %d ratings: %s", len(ratings), json.dumps(agreed))
+    if trial.active:
+        tune(trial, ratings, settings, training)
+        return
     if not training.is_chief:
         fit(ratings, settings, _unseen, training)
         return
@@ -54,6 +63,7 @@ def run_fn(fn_args: Any) -> None:
     if not training.is_plain:
         factors = factors.copy()
     training.progress("exporting the model")
+    catalogue = read_catalogue(examples, graph)
     model = Recommender(factors, ratings, catalogue, serve.top_k, serve.rank_damping)
     tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
     curves.close(model.recommend.get_concrete_function().graph, agreed)

@@ -87,4 +87,5 @@ FAMILY = Family(
     query=Query(text_input="query"),
     splits=("train", "eval", "corpus"),
     analyzed="corpus",
+    tuning_metrics=("ndcg@10", "map@100", "recall@100", "mrr@100"),
 )

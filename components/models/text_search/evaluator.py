@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,11 @@ from components.text.analyzer import tokenize
 
 from . import TextSearchSettings
 from .collection import read_collection
+from .rankings import Search, read_qrels, run_of
 from .trainer import build
 from .transform import VOCABULARY
 
-# 16 queries over a million documents need 64 MB of scores.
-_BATCH = 16
 _BANDS = (("1-5", 5), ("6-10", 10), ("11+", np.inf))
-
-Search = Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
 
 
 def evaluate(model: Any, data: EvalData, settings: TextSearchSettings) -> Scores:
@@ -53,27 +50,9 @@ def baseline(data: EvalData, settings: TextSearchSettings) -> Scores:
 def _scores(search: Search, data: EvalData, depth: int) -> Scores:
     columns = data.raw.scalars("eval", id=tf.string, text=tf.string)
     names = [name.decode() for name in columns["id"]]
-    answers = _answers(search, columns["text"])
-    run = {name: ranking.ranking(ids) for name, ids in zip(names, answers, strict=True)}
-    values = ranking.per_query(_qrels(names, data), run, depth)
+    run = run_of(search, names, columns["text"])
+    values = ranking.per_query(read_qrels(data.raw, "eval"), run, depth)
     return Scores(metrics=ranking.mean(values), slices=_slices(names, columns["text"], values))
-
-
-def _answers(search: Search, texts: NDArray[Any]) -> list[list[str]]:
-    found: list[list[str]] = []
-    for start in range(0, len(texts), _BATCH):
-        ids = search(tf.constant(texts[start : start + _BATCH], tf.string))["ids"].numpy()
-        found += [[name.decode() for name in row] for row in ids]
-    return found
-
-
-def _qrels(names: list[str], data: EvalData) -> dict[str, dict[str, int]]:
-    judged = data.raw.lists("eval", relevant_ids=tf.string, relevant_grades=tf.int64)
-    rows = zip(names, judged["relevant_ids"], judged["relevant_grades"], strict=True)
-    return {
-        name: {document.decode(): int(grade) for document, grade in zip(ids, grades, strict=True)}
-        for name, ids, grades in rows
-    }
 
 
 def _slices(

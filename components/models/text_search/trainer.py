@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.examples import Examples
+from components.trial import Trial
+from components.tuned import settings_of
 
 from . import TrainSettings, TransformSettings, board
 from .collection import Collection, read_collection, read_queries
@@ -16,25 +17,33 @@ from .encoders import fit
 from .fusion import fit_weights
 from .network import FusedScorer, SearchModel
 from .transform import VOCABULARY, analyzer
+from .tuning import DEPTH, tune
 from .vectors import WordVectors
 
 
 def run_fn(fn_args: Any) -> None:
-    """Train and export; TFX's Trainer calls it.
+    """Train and export; TFX's Trainer calls it. In a trial of a sweep only report how well it ranks.
 
     Reads the splits `corpus` and `train` of the transformed examples and no other. Writes the SavedModel to
     `fn_args.serving_model_dir` and TensorBoard's logs to `fn_args.model_run_dir`.
 
     Args:
-        fn_args: TFX's FnArgs; `custom_config["settings"]` is JSON with `transform`, `train` and `serve`.
+        fn_args: TFX's FnArgs; `custom_config["settings"]` is JSON with `transform`, `train` and `serve`,
+            `hyperparameters` what a sweep chose.
     """
-    settings = json.loads(fn_args.custom_config["settings"])
+    trial = Trial.of(fn_args)
+    trial.stage("reading")
+    settings = settings_of(fn_args)
     train = TrainSettings.model_validate(settings["train"])
     transform = TransformSettings.model_validate(settings["transform"])
     examples = Examples.of_files(fn_args.train_files)
     graph = tft.TFTransformOutput(fn_args.transform_graph_path)
     collection = read_collection(examples, graph.vocabulary_size_by_name(VOCABULARY))
-    model = build(transform, train, settings["serve"]["top_k"], collection, graph)
+    trial.stage("training")
+    model = build(transform, train, DEPTH if trial.active else settings["serve"]["top_k"], collection, graph)
+    if trial.active:
+        tune(trial, model, train, collection, examples)
+        return
     losses = fit_fusion(model, train, collection, examples)
     tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
     board.write(fn_args.model_run_dir, model, collection, losses, train.seed)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
-from components.tuned import read_chosen, with_chosen
+from components.tuned import read_chosen, settings_of, with_chosen
 
 
 def test_chosen_settings_take_the_place_of_those_given() -> None:
@@ -16,3 +17,11 @@ def test_chosen_settings_take_the_place_of_those_given() -> None:
 def test_chosen_settings_are_the_only_file_of_their_artifact(tmp_path: Path) -> None:
     (tmp_path / "best_hyperparameters.txt").write_text(json.dumps({"train.k1": 0.5}))
     assert read_chosen(str(tmp_path)) == {"train.k1": 0.5}
+
+
+def test_run_fn_trains_with_what_a_sweep_chose() -> None:
+    config = {"settings": json.dumps({"train": {"k1": 0.9, "b": 0.4}})}
+    plain = SimpleNamespace(custom_config=config, hyperparameters=None)
+    tuned = SimpleNamespace(custom_config=config, hyperparameters={"train.k1": 0.5})
+    assert settings_of(plain) == {"train": {"k1": 0.9, "b": 0.4}}
+    assert settings_of(tuned) == {"train": {"k1": 0.5, "b": 0.4}}

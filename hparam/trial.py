@@ -20,9 +20,11 @@ from types import SimpleNamespace
 
 from components.distributed.request import Request
 from components.errors import InputError, LodestarError
+from components.home import is_uri
 from components.trial import RESULT, VALUES
 from hparam.outcome import FAILURE, Failure
 from hparam.request import TrialRequest
+from hparam.spec import Inputs
 from hparam.training import arguments, compute_of, distributed_request, run_fn_path
 
 # As a program this module is called `__main__`.
@@ -72,12 +74,25 @@ def run(request: TrialRequest, folder: Path, clock: Callable[[], float] = time.m
 
 def _train_here(request: TrialRequest, folder: Path, clock: Callable[[], float]) -> None:
     begun = clock()
+    _reach(request.inputs)
     module, _, function = run_fn_path(request).rpartition(".")
     run_fn = getattr(importlib.import_module(module), function)
     _LOG.info("imports took %.2f s", clock() - begun)
     # As the replicas of a distributed training do, it gets the fields of FnArgs without TFX, which takes
     # seconds to import.
     run_fn(SimpleNamespace(**arguments(request, folder)))
+
+
+def _reach(inputs: Inputs) -> None:
+    from components.object_store import connect
+
+    for uri in (inputs.examples, inputs.transform_graph):
+        connect(uri)
+        if not is_uri(uri) and not Path(uri).is_dir():
+            raise InputError(
+                f"There is no folder `{uri}`.",
+                cure="Trials need the storage of the pipeline whose data they train on, at the same path.",
+            )
 
 
 def _train_in_replicas(request: Request) -> None:

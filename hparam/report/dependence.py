@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hparam.dimension import Choice
-from hparam.optimizer import Known
 from hparam.parameters import Parameter
 from hparam.report.plot import Plot, number, padded
-from hparam.space import Params, Space
+from hparam.space import Space
 from hparam.trials import Sweep, TrialState
 
 Expect = Callable[[NDArray[Any]], NDArray[Any]]
@@ -60,8 +59,8 @@ def dependences(sweep: Sweep, space: Space) -> list[Dependence]:
     if not np.ptp(losses):
         return []
     kind = sweep.spec.optimizer.surrogate
-    expect = _fitted(space, "gp" if kind == "random" else kind, params, losses)
     base = np.array([space.unit(point) for point in params])
+    expect = _fitted(space, "gp" if kind == "random" else kind, base, losses)
     found = []
     for column, parameter in enumerate(space.parameters):
         rows = base[[parameter.name in point for point in params]]
@@ -71,23 +70,17 @@ def dependences(sweep: Sweep, space: Space) -> list[Dependence]:
     return sorted(found, key=lambda one: -one.reach)
 
 
-def _fitted(space: Space, kind: str, params: Sequence[Params], losses: NDArray[Any]) -> Expect:
+def _fitted(space: Space, kind: str, units: NDArray[Any], losses: NDArray[Any]) -> Expect:
     from threadpoolctl import threadpool_limits
 
-    from hparam.surrogate import Surrogate, standardise  # It imports scikit-optimize.
+    from hparam.surrogate import Surrogate  # It imports scikit-optimize.
 
-    surrogate = Surrogate(space, kind, "believer", np.random.default_rng(0))
+    surrogate = Surrogate(space, kind, seed=0)
     with threadpool_limits(1), warnings.catch_warnings():
         # That a parameter does not matter is worth a flat line, not a warning.
         warnings.simplefilter("ignore")
-        surrogate.fit(Known(space, params, []), losses)
-    # The surrogate's losses are scaled, and far ones drawn in; the better half shows how.
-    better = losses <= np.median(losses)
-    scaled = standardise(losses)
-    if not np.ptp(losses[better]):
-        better[:] = True
-    slope, middle = np.polyfit(scaled[better], losses[better], 1)
-    return lambda units: surrogate.predict(units)[0] * slope + middle
+        surrogate.fit(units, losses)
+    return surrogate.expected
 
 
 def _places(parameter: Parameter) -> NDArray[Any]:

@@ -24,7 +24,7 @@ from components.fingerprint import code_fingerprint
 from components.tuned import read_chosen, with_chosen
 
 Artifacts = dict[str, list[types.Artifact]]
-_UNCOMPARED = {"data", "validation"}
+_UNCOMPARED = {"data", "validation", "search"}
 
 
 class EvaluatorSpec(component_spec.ComponentSpec):

@@ -108,7 +108,7 @@ class FamilySettings(Section):
 
     Every section reaches only the nodes named here, so that changing one re-runs only what depends on it:
     `data` -> ingest; `validation` -> the schema; `transform` -> transform, trainer, evaluator; `train` and
-    `serve` -> trainer, evaluator; `evaluate` -> evaluator; `compute` -> trainer.
+    `serve` -> trainer, evaluator; `evaluate` -> evaluator; `compute` -> trainer; `search` -> a sweep alone.
     """
 
     data: Any
@@ -118,6 +118,7 @@ class FamilySettings(Section):
     evaluate: EvaluateSettings
     serve: ServeSettings
     compute: ComputeSettings = ComputeSettings()
+    search: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)

@@ -96,10 +96,15 @@ def _leaves(node: yaml.MappingNode, prefix: Key, file: str) -> Iterator[Leaf]:
             raise InputError(f"`{name}` is set twice.", source=file, line=line, cure="Remove one of them.")
         seen.add(name)
         key = (*prefix, name)
-        if isinstance(value_node, yaml.MappingNode) and value_node.value:
+        if isinstance(value_node, yaml.MappingNode) and value_node.value and not _is_range(key):
             yield from _leaves(value_node, key, file)
         else:
             yield key, _construct(value_node), f"{file}:{line}"
+
+
+def _is_range(key: Key) -> bool:
+    # A range of `search` replaces that of the defaults, it does not add a second kind to it.
+    return key[0] == "search" and len(key) == 3
 
 
 def _construct(node: yaml.Node) -> Any:

@@ -92,6 +92,17 @@ def test_all_errors_come_at_once_with_their_places(family: Family, tmp_path: Pat
     assert "--set serve.top_k=0: `serve.top_k` is 0" in text
 
 
+def test_a_range_to_search_replaces_that_of_the_defaults(family: Family, tmp_path: Path) -> None:
+    path = family.folder / "config.yaml"
+    path.write_text(
+        DEFAULTS + "search:\n  train:\n    rate: {uniform: [0, 1]}\n    epochs: {integer: [1, 9]}\n"
+    )
+    config = tmp_path / "mine.yaml"
+    config.write_text("search:\n  train:\n    rate: {log_uniform: [0.1, 1]}\n")
+    settings = load_settings(family, config, ["search.train.epochs=null"])
+    assert settings.search == {"train": {"rate": {"log_uniform": [0.1, 1]}, "epochs": None}}
+
+
 def test_missing_threshold_is_an_error_not_a_silent_no_push(family: Family) -> None:
     path = family.folder / "config.yaml"
     path.write_text(DEFAULTS.replace("{baseline: 0.0, live: 0.0}", "{baseline: 0.0}"))

@@ -79,7 +79,7 @@ def _fitted(space: Space, kind: str, units: NDArray[Any], losses: NDArray[Any]) 
     with threadpool_limits(1), warnings.catch_warnings():
         # That a parameter does not matter is worth a flat line, not a warning.
         warnings.simplefilter("ignore")
-        surrogate.fit(units, losses)
+        surrogate.fit(space.snap(units), losses)
     return surrogate.expected
 
 

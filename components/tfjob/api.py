@@ -46,6 +46,7 @@ class Kubernetes:
         namespace: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.client = client
         self.namespace = namespace
         self._objects = kubernetes.client.CustomObjectsApi(client)
         self._core = kubernetes.client.CoreV1Api(client)
@@ -195,8 +196,8 @@ def connect_kubernetes(namespace: str | None) -> Kubernetes:
             own = context["context"].get("namespace", "default")
     except kubernetes.config.ConfigException as error:
         raise LodestarError(
-            f"There is no Kubernetes cluster to start a TFJob in: {error}.",
-            cure="Set KUBECONFIG, or leave LODESTAR_TFJOB out to train on this machine.",
+            f"There is no Kubernetes cluster to start Jobs in: {error}.",
+            cure="Set KUBECONFIG; without LODESTAR_TFJOB and LODESTAR_TRIAL_JOB this machine trains.",
         ) from None
     return Kubernetes(kubernetes.client.ApiClient(configuration), namespace or own or "default")
 

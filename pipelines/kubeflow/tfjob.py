@@ -21,13 +21,13 @@ def render_tfjob(platform: Platform, image: str, template: Path = _TEMPLATE) -> 
     Raises:
         InputError: The template cannot be read, or is not a TFJob with a container `tensorflow`.
     """
-    job = _read(template)
+    job = read_template(template, "the template of TFJobs")
     try:
         replicas = job["spec"]["tfReplicaSpecs"]
         for kind, replica in replicas.items():
             name = kind.lower()
             pod = getattr(platform.training, name if name in Training.model_fields else "worker")
-            _complete(replica["template"], platform, pod, image)
+            complete_pod(replica["template"], CONTAINER, platform, pod, image)
     except (KeyError, TypeError, StopIteration):
         raise InputError(
             "This is not a TFJob whose replicas have a container `tensorflow`.",
@@ -48,15 +48,34 @@ def pod_resources(pod: PodSettings) -> dict[str, dict[str, str]]:
     }
 
 
-def _read(template: Path) -> Any:
-    content = read_manifest(template, "the template of TFJobs", "Run from a checkout of the project.")
+def read_template(template: Path, what: str) -> Any:
+    """Return the content of a template.
+
+    Raises:
+        InputError: It cannot be read; `what` says what it is.
+    """
+    content = read_manifest(template, what, "Run from a checkout of the project.")
     # Through JSON, so that what an alias shares in the YAML is copied.
     return json.loads(json.dumps(content))
 
 
-def _complete(template: dict[str, Any], platform: Platform, pod: PodSettings, image: str) -> None:
+def complete_pod(
+    template: dict[str, Any], name: str, platform: Platform, pod: PodSettings, image: str
+) -> None:
+    """Add what the platform gives to the template of a pod.
+
+    Args:
+        template: Changed in place.
+        name: The container that does the work.
+        platform: The cluster.
+        pod: What this kind of pod gets.
+        image: The image, unless `pod` has its own.
+
+    Raises:
+        StopIteration: There is no such container.
+    """
     spec = template["spec"]
-    container = next(one for one in spec["containers"] if one["name"] == CONTAINER)
+    container = next(one for one in spec["containers"] if one["name"] == name)
     container["image"] = resolve_image(pod.image) if pod.image else image
     container["resources"] = pod_resources(pod)
     env = {**platform.env, **pod.env}

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipelines.beam.options import RUNNERS
 from pipelines.cluster_parsers import add_cluster_verbs, add_place
 from pipelines.sweep_options import add_sweep_step
+from pipelines.sweep_parsers import add_sweep_verb, with_start
 
 EPILOG = """\
 exit codes: 0 done, 1 the work failed, 2 bad input or settings, 3 still running
@@ -24,6 +25,7 @@ examples:
   lodestar query text-search "does vitamin D prevent infections"
   lodestar doctor --cluster
   lodestar submit text-search --watch
+  lodestar sweep matrix-factorization --trials 40 --parallel 4
 """
 
 
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     top = parser()
-    arguments, rest = top.parse_known_args(argv)
+    arguments, rest = top.parse_known_args(with_start(sys.argv[1:] if argv is None else argv))
     # What a query takes is the family's business: `query` parses the rest itself.
     if rest and arguments.verb != "query":
         top.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -73,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for add in (_list, _run, _compile, _data, _serve, _query, _board, _doctor):
         add(verbs)
+    add_sweep_verb(verbs, _verb, _settings_options)
     add_cluster_verbs(verbs, _verb, _settings_options)
     return top
 

@@ -32,16 +32,21 @@ def add_cluster_verbs(verbs: Verbs[argparse.ArgumentParser], add: AddVerb, setti
 
 def add_place(verb: argparse.ArgumentParser) -> None:
     """Add the options that say which cluster."""
+    add_overlay(verb)
+    verb.add_argument(
+        "--host",
+        metavar="URL",
+        help="Kubeflow Pipelines' address; default: $LODESTAR_KFP_HOST, else through the kubeconfig",
+    )
+
+
+def add_overlay(verb: argparse.ArgumentParser) -> None:
+    """Add the option that says where on a cluster things are."""
     verb.add_argument(
         "--overlay",
         default="kind-cpu",
         metavar="O",
         help="a folder of manifests/overlays (default: %(default)s)",
-    )
-    verb.add_argument(
-        "--host",
-        metavar="URL",
-        help="Kubeflow Pipelines' address; default: $LODESTAR_KFP_HOST, else through the kubeconfig",
     )
 
 

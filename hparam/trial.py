@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from components.distributed.request import Request
 from components.errors import InputError, LodestarError
 from components.home import is_uri
-from components.trial import RESULT, VALUES
+from components.trial import BOARD, RESULT, VALUES
 from hparam.outcome import FAILURE, Failure
 from hparam.request import TrialRequest
 from hparam.spec import Inputs
@@ -60,6 +60,7 @@ def run(request: TrialRequest, folder: Path, clock: Callable[[], float] = time.m
     """
     for name in (VALUES, RESULT, FAILURE):
         (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / BOARD, ignore_errors=True)
     begun = clock()
     try:
         if compute_of(request).distributed:

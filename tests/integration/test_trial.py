@@ -112,7 +112,10 @@ def test_any_other_error_is_told_in_a_line(prepared, tmp_path, capfd):
 def test_a_run_that_is_started_again_leaves_nothing_of_the_one_before(prepared, tmp_path):
     (tmp_path / "values.jsonl").write_text('{"step": 500, "value": 0.001}\n')
     Failure("error", "The first run failed.").write(tmp_path)
+    (tmp_path / "tensorboard").mkdir()
+    (tmp_path / "tensorboard" / "events.out.tfevents.1").write_text("")
     assert run(request(prepared, tmp_path)) == 0
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 1
     assert max(step for step, _ in read_values(tmp_path)) <= QUICK["epochs"]
     assert read_failure(tmp_path) is None
 

@@ -1,4 +1,4 @@
-"""Runs of trials on real data, in this process where imports would take longer than the run."""
+"""Trials, and the training after a sweep, on real data; in this process where imports would take longest."""
 
 import json
 import subprocess
@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import json_utils
 
 from components.family import find_family
+from components.tfjob.executor import DistributedExecutor
 from hparam import trial
 from hparam.outcome import Failure, read_failure, read_result, read_values
 from hparam.request import TrialRequest
@@ -129,3 +133,34 @@ def test_the_chief_of_a_distributed_trial_reports(prepared, tmp_path):
     ]
     assert two.value == pytest.approx(one.value, rel=0.02)
     assert not (tmp_path / "two" / "training").exists()
+
+
+def test_replicas_after_a_sweep_train_with_what_it_chose(prepared, tmp_path):
+    (tmp_path / "chosen").mkdir()
+    chosen = {"train.learning_rate": 0.04, "train.epochs": 2}
+    (tmp_path / "chosen" / "best_hyperparameters.txt").write_text(json.dumps(chosen))
+    kinds = standard_artifacts
+    examples, graph, best = kinds.Examples(), kinds.TransformGraph(), kinds.HyperParameters()
+    examples.uri, graph.uri = str(prepared.root / "transformed"), str(prepared.root / "graph")
+    examples.split_names = artifact_utils.encode_split_names(["eval", "train"])
+    examples.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
+    examples.set_string_custom_property("file_format", "tfrecords_gzip")
+    best.uri = str(tmp_path / "chosen")
+    model, model_run = kinds.Model(), kinds.ModelRun()
+    model.uri, model_run.uri = str(tmp_path / "model"), str(tmp_path / "model_run")
+    settings = FAMILY.settings.model_validate(config(train=QUICK, compute={"workers": 2}))
+    context = BaseExecutor.Context(tmp_dir=str(tmp_path), unique_id="1", pipeline_run_id="run")
+    DistributedExecutor(context).Do(
+        {"examples": [examples], "transform_graph": [graph], "hyperparameters": [best]},
+        {"model": [model], "model_run": [model_run]},
+        {
+            "run_fn": FAMILY.path("trainer", "run_fn"),
+            "train_args": json.dumps({"splits": ["train"]}),
+            "eval_args": json.dumps({"splits": ["eval"]}),
+            "custom_config": json_utils.dumps({"settings": settings.model_dump_json()}),
+        },
+    )
+    history = json.loads((tmp_path / "model_run" / "history.json").read_text())
+    assert history["training"]["learning_rate"] == 0.04
+    assert history["training"]["replicas"] == 2
+    assert len(history["series"]["train rmse"]) == 2

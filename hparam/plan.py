@@ -12,6 +12,7 @@ from pydantic import Field
 
 from components.errors import InputError
 from components.family import Family, FamilySettings, Section
+from hparam.space import Space
 from hparam.spec import Budget, Inputs, OptimizerSettings, StoppingSettings, SweepSpec
 
 NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
@@ -43,7 +44,7 @@ class SweepPlan(Section):
         """Return the plan with its metric and direction filled in, checked against the family.
 
         Raises:
-            InputError: The family's trials do not report the metric.
+            InputError: The family's trials do not report the metric, or its section `search` is wrong.
         """
         metric = self.metric or _default_metric(family, settings.evaluate.metric)
         if metric not in family.tuning_metrics:
@@ -55,6 +56,7 @@ class SweepPlan(Section):
                 source="--metric",
                 cure=f"{hint}They report {known}.",
             )
+        Space.parse(settings.search, family, settings.model_dump(mode="json"))
         higher = self.higher_is_better
         if higher is None:
             higher = _higher_is_better(metric, settings)

@@ -23,6 +23,7 @@ from components.trainer import trainer_node
 from components.transform import transform_node
 from components.validation import CuratedSchema, StrictExampleValidator
 from hparam.plan import SweepStep
+from hparam.tuner import Tuner
 
 
 def assemble(
@@ -117,7 +118,9 @@ def _data(family: Family, settings: FamilySettings) -> _Data:
 def _model_nodes(
     family: Family, settings: FamilySettings, model_root: Path, data: _Data, sweep: SweepStep | None
 ) -> list[base_component.BaseComponent]:
-    trainer = trainer_node(family, settings, data.transformed, data.graph)
+    tuner = Tuner(family, settings, sweep, data.transformed, data.graph) if sweep else None
+    best = {"hyperparameters": tuner.outputs["best_hyperparameters"]} if tuner else {}
+    trainer = trainer_node(family, settings, data.transformed, data.graph, **best)
     evaluator = Evaluator(
         family,
         settings,
@@ -127,6 +130,7 @@ def _model_nodes(
         transform_graph=data.graph,
         model=trainer.outputs["model"],
         model_run=trainer.outputs["model_run"],
+        **best,
     )
     pusher = Pusher(
         family,
@@ -135,7 +139,7 @@ def _model_nodes(
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
     )
-    return [trainer, evaluator, pusher]
+    return [*([tuner] if tuner else []), trainer, evaluator, pusher]
 
 
 def _schema_text(family: Family, settings: FamilySettings) -> str:

@@ -18,7 +18,8 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from components.errors import InputError
-from components.tfjob.template import VARIABLE
+from components.tfjob.template import VARIABLE as TFJOB
+from hparam.executors.manifest import VARIABLE as TRIAL_JOB
 from pipelines.kubeflow import ir as tfx_ir
 from pipelines.kubeflow import naming
 from pipelines.kubeflow.images import resolve_image
@@ -35,11 +36,14 @@ from pipelines.kubeflow.parameters import (
 from pipelines.kubeflow.platform import Platform, PodSettings
 from pipelines.kubeflow.pods import container_resources, executor_config
 from pipelines.kubeflow.tfjob import render_tfjob
+from pipelines.kubeflow.trial import render_trial
 
 _SCHEMA = "2.1.0"
 _COMMAND = ["python", "-m", "pipelines.kubeflow.step"]
 # Executors in this module start a TFJob when they are given a template.
 _DISTRIBUTED = "components.tfjob."
+# Those in this one start Jobs, and TFJobs where training is distributed.
+_SWEEPS = "hparam.tuner."
 
 Spec = dict[str, Any]
 
@@ -100,7 +104,9 @@ class _Step:
         self.id = node.node_info.id
         self.task = tasks[self.id]
         self.component, self.executor = f"comp-{self.task}", f"exec-{self.task}"
-        self._distributed = _is_distributed(ir, self.id)
+        executor = _executor(ir, self.id)
+        self._distributed = executor.startswith(_DISTRIBUTED)
+        self._sweeps = executor.startswith(_SWEEPS)
         # A step whose work is done by a TFJob only follows it: it needs no accelerator of its own.
         self.pod: PodSettings = platform.plain() if self._distributed else platform.step(self.id)
         self.parameters = tfx_ir.runtime_parameters(node)
@@ -142,8 +148,10 @@ class _Step:
     def container_spec(self) -> Spec:
         """Return the container."""
         env = dict(self.pod.env)
-        if self._distributed:
-            env[VARIABLE] = render_tfjob(self._platform, self._image)
+        if self._distributed or self._sweeps:
+            env[TFJOB] = render_tfjob(self._platform, self._image)
+        if self._sweeps:
+            env[TRIAL_JOB] = render_trial(self._platform, self._image)
         spec: Spec = {"image": self._image, "command": list(_COMMAND), "args": self._arguments()}
         if env:
             spec["env"] = [{"name": name, "value": value} for name, value in sorted(env.items())]
@@ -165,10 +173,10 @@ class _Step:
         return [*arguments, "--ir", packed, "--executor-input", "{{$}}"]
 
 
-def _is_distributed(ir: pipeline_pb2.Pipeline, node_id: str) -> bool:
+def _executor(ir: pipeline_pb2.Pipeline, node_id: str) -> str:
     spec = tfx_ir.deployment(ir).executor_specs.get(node_id)
     python = executable_spec_pb2.PythonClassExecutableSpec()
-    return spec is not None and spec.Unpack(python) and python.class_path.startswith(_DISTRIBUTED)
+    return str(python.class_path) if spec is not None and spec.Unpack(python) else ""
 
 
 def _input(name: str) -> str:

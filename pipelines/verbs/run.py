@@ -13,6 +13,7 @@ from pipelines.beam.job_server import local_beam_args
 from pipelines.here import Here
 from pipelines.settings import load_settings
 from pipelines.terminal import print_json
+from pipelines.tuned import best_of
 from pipelines.verbs.options import overrides, sweep_plan
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run a family's pipeline on this machine; print a line per node and what came of it."""
     family = find_family(arguments.family)
     home = Home.find()
-    settings = load_settings(family, arguments.config, overrides(arguments))
+    tuned = best_of(arguments.from_sweep, family, home) if arguments.from_sweep else ()
+    settings = load_settings(family, arguments.config, overrides(arguments), tuned)
     plan = sweep_plan(arguments)
     plan = plan and plan.resolved(family, settings)
     if arguments.show_settings:

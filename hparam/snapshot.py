@@ -22,7 +22,8 @@ def snapshot(sweep: Sweep, limit: int = TRIALS) -> dict[str, Any]:
     """
     best = sweep.best
     going = sweep.in_state(TrialState.PENDING, TrialState.RUNNING)
-    ended = [trial for trial in sweep.trials if trial not in going]
+    open_numbers = {trial.number for trial in going}
+    ended = [trial for trial in sweep.trials if trial.number not in open_numbers]
     shown = sorted((*going, *ended[::-1][: max(limit - len(going), 0)]), key=lambda trial: trial.number)
     return {
         "name": sweep.spec.name,

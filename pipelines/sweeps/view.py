@@ -79,17 +79,15 @@ def live_view(snapshot: Snapshot, now: float, rows: int, progress: Progress) -> 
         progress: Looks up how far a running trial is.
     """
     best = snapshot["best"] and snapshot["best"]["trial"]
+    shown = _shown(snapshot["trials"], best, rows)
+    cells = [row(trial, best, now, progress) for trial in shown]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in COLUMNS:
-        last = name == COLUMNS[-1]
-        table.add_column(
-            name,
-            justify="right" if name in RIGHT else "left",
-            no_wrap=True,
-            overflow="ellipsis" if last else "fold",
-        )
-    for trial in _shown(snapshot["trials"], best, rows):
-        number, state, *rest = row(trial, best, now, progress)
+    for place, name in enumerate(COLUMNS[:-1]):
+        width = max(map(len, [name, *(line[place] for line in cells)]))
+        table.add_column(name, justify="right" if name in RIGHT else "left", min_width=width)
+    # Where there is no room it is the point that is cut off.
+    table.add_column(COLUMNS[-1], no_wrap=True, overflow="ellipsis")
+    for trial, (number, state, *rest) in zip(shown, cells, strict=True):
         table.add_row(number, Text(state, style=_STYLES.get(trial["state"], "")), *map(Text, rest))
     return Group(Text(headline(snapshot), style="bold"), table)
 

@@ -62,6 +62,13 @@ def test_live_view_fits_into_the_terminal() -> None:
     assert numbers == ["0", "28", "29", "30"]
 
 
+def test_a_narrow_terminal_cuts_off_the_point_and_nothing_else() -> None:
+    stopped = ran(0, "stopped", step=123, value=0.9123456, reason="median", message="")
+    last = drawn(stopped, width=52).splitlines()[-1]
+    assert last.split()[:6] == ["0", "stopped", "(median)", "0.912346", "123", "1"]
+    assert last.endswith("…")
+
+
 @pytest.mark.parametrize("limit", [3, 150])
 def test_snapshot_keeps_what_runs_and_the_newest(limit: int) -> None:
     events = [*ran(0)]

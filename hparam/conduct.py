@@ -76,7 +76,7 @@ def _on_cluster(folder: SweepFolder, name: str, template: str, observe: Observe)
     lock = LeaseLock(objects, name, belongs_to)
 
     def publish(sweep: Sweep) -> None:
-        lock.publish(snapshot(sweep))
+        lock.publish(lambda: snapshot(sweep))
         observe(sweep)
 
     return run_sweep(folder, executor, lock, [FolderControl(folder.control), LeaseControl(lock)], publish)

@@ -68,7 +68,7 @@ class LeaseLock:
         self._renewed = float("-inf")
         self._lost = False
         self._requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._status: str | None = None
+        self._status: Callable[[], Mapping[str, Any]] | None = None
         self._guard = threading.Lock()
         self._released = threading.Event()
         self._thread: threading.Thread | None = None
@@ -103,6 +103,7 @@ class LeaseLock:
             seen = renewed
             self._sleep(min(0.5, self._duration / 10))
         self._released.clear()
+        self._write(self._stamped)  # Requests that came while there was no controller.
         self._thread = threading.Thread(target=self._keep, daemon=True)
         self._thread.start()
 
@@ -118,17 +119,14 @@ class LeaseLock:
                 self._write(lambda lease: lease["spec"].update(holderIdentity=None))
         self._renewed = float("-inf")
 
-    def publish(self, status: Mapping[str, Any]) -> None:
+    def publish(self, status: Callable[[], Mapping[str, Any]]) -> None:
         """Let others see how the sweep stands, with the next renewal.
 
-        Raises:
-            ValueError: It is too large for an annotation.
+        Args:
+            status: Called then; one that is too large for an annotation is left out.
         """
-        text = json.dumps(status, separators=(",", ":"))
-        if len(text) > _STATUS_BYTES:
-            raise ValueError(f"a status of {len(text)} bytes is more than {_STATUS_BYTES}")
         with self._guard:
-            self._status = text
+            self._status = status
 
     def take(self) -> list[dict[str, Any]]:
         """Return the requests that have come since the last call."""
@@ -180,9 +178,9 @@ class LeaseLock:
                 return
             annotations = lease["metadata"].setdefault("annotations", {})
             requests = json.loads(annotations.pop(REQUESTS, "[]"))
-            with self._guard:
-                if self._status is not None:
-                    annotations[STATUS] = self._status
+            text = self._status_text()
+            if len(text) in range(1, _STATUS_BYTES):
+                annotations[STATUS] = text
             change(lease)
             # Somebody may have asked for something since it was read.
             if self._objects.replace(LEASE, lease) is not None:
@@ -190,6 +188,11 @@ class LeaseLock:
                 for one in requests:
                     self._requests.put(one)
                 return
+
+    def _status_text(self) -> str:
+        with self._guard:
+            status = self._status
+        return json.dumps(status(), separators=(",", ":")) if status else ""
 
     def _seconds(self, lease: Object) -> float:
         return float(lease["spec"].get("leaseDurationSeconds") or self._duration)

@@ -137,13 +137,34 @@ def test_requests_reach_the_controller_once_and_in_order(
     assert [*taken, *control.take()] == [{"paused": True}, {"trials": 60}]
 
 
+def test_requests_that_come_without_a_controller_are_the_first_that_the_next_takes(
+    objects: Objects, sweep: str, lock: LeaseLock
+) -> None:
+    lock.release()
+    request(objects, sweep, {"retry": 3})
+    second = lock_of(objects, sweep, "two")
+    second.acquire()
+    assert LeaseControl(second).take() == [{"retry": 3}]
+    second.release()
+
+
+def test_a_status_that_is_too_large_costs_nobody_the_lease(
+    objects: Objects, sweep: str, lock: LeaseLock
+) -> None:
+    lock.publish(lambda: {"best": "x" * 300_000})
+    time.sleep(0.5)
+    lock.publish(lambda: {"best": 1})
+    eventually(lambda: read_status(objects, sweep) == {"best": 1}, 5, "publishing")
+    assert lock.held
+
+
 def test_a_status_is_seen_by_others_and_stays_after_the_end(
     objects: Objects, sweep: str, lock: LeaseLock
 ) -> None:
     assert read_status(objects, sweep) is None
-    lock.publish({"best": 0.5})
+    lock.publish(lambda: {"best": 0.5})
     eventually(lambda: read_status(objects, sweep) == {"best": 0.5}, 5, "publishing")
-    lock.publish({"best": 0.4})
+    lock.publish(lambda: {"best": 0.4})
     lock.release()
     assert read_status(objects, sweep) == {"best": 0.4}
     assert sweep in sweeps(objects)

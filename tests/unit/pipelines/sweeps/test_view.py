@@ -66,7 +66,7 @@ def test_a_narrow_terminal_cuts_off_the_point_and_nothing_else() -> None:
     stopped = ran(0, "stopped", step=123, value=0.9123456, reason="median", message="")
     last = drawn(stopped, width=60).splitlines()[-1]
     assert last.split()[:6] == ["0", "stopped", "(median)", "0.912346", "123", "1"]
-    assert last.endswith("…")
+    assert "learning_r" in last and "0.01235" not in last
 
 
 @pytest.mark.parametrize("limit", [3, 150])

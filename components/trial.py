@@ -109,9 +109,7 @@ class Trial:
             return
         value = self._value(step, metrics)
         numbers = {name: float(number) for name, number in metrics.items()}
-        board = self._board_of(self.folder)
-        board.add(step, metrics)
-        board.close()
+        self._board_of(self.folder).close(step, metrics)
         aside = (self.folder / RESULT).with_suffix(".tmp")
         aside.write_text(json.dumps({"step": step, "value": value, "metrics": numbers}), encoding="utf-8")
         aside.replace(self.folder / RESULT)

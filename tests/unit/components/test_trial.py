@@ -85,17 +85,30 @@ def test_stages_say_how_long_they_took(tmp_path, caplog):
     assert caplog.messages == ["reading took 0.50 s", "training took 2.50 s"]
 
 
-def test_tensorboard_has_the_settings_the_curve_and_the_end(tmp_path):
+def summaries(folder):
+    """Return step and value of every summary of the run in `folder`."""
+    (path,) = folder.glob("events*")
+    return [(event.step, value) for event in summary_iterator(str(path)) for value in event.summary.value]
+
+
+def curve(values):
+    return [(step, tf.make_ndarray(value.tensor).item()) for step, value in values if value.tag == "rmse"]
+
+
+def test_tensorboard_has_the_steps_and_what_the_settings_came_to(tmp_path):
     one = trial(tmp_path)
-    one.report(1, {"rmse": 0.75})
+    for step, value in ((1, 0.75), (2, 0.5), (3, 0.625)):
+        one.report(step, {"rmse": value})
     one.finish(2, {"rmse": 0.5})
-    (path,) = (tmp_path / "tensorboard").iterdir()
-    values = [(event.step, value) for event in summary_iterator(str(path)) for value in event.summary.value]
-    curve = [(step, tf.make_ndarray(value.tensor).item()) for step, value in values if value.tag == "rmse"]
-    assert curve == [(1, 0.75), (2, 0.5)]
+    assert curve(summaries(tmp_path / "tensorboard" / "steps")) == [(1, 0.75), (2, 0.5), (3, 0.625)]
+    assert curve(summaries(tmp_path / "tensorboard")) == [(2, 0.5)]
+
+
+def test_tensorboard_has_the_settings_and_the_end(tmp_path):
+    trial(tmp_path).finish(1, {"rmse": 0.5})
     sessions = [
         plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
-        for _, value in values
+        for _, value in summaries(tmp_path / "tensorboard")
         if value.metadata.plugin_data.plugin_name == "hparams"
     ]
     begun, ended = sessions[0].session_start_info, sessions[-1].session_end_info

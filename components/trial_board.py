@@ -1,7 +1,7 @@
 """A trial in TensorBoard: its settings and what they came to in the tab HParams, and its metrics by step.
 
-The steps are a run of their own: TensorBoard shows what is last in a run as what the settings came to, and that
-need not be of the last step.
+The steps are a run of their own: TensorBoard shows what is last in a run as what the settings came to, and
+that need not be of the last step.
 """
 
 from __future__ import annotations

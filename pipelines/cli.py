@@ -195,6 +195,7 @@ def _query(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _board(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb = _verb(verbs, "board", "Start TensorBoard on the runs: scalars, graph and embedding projector.")
     verb.add_argument("family", nargs="?", metavar="FAMILY", help="only this family's runs")
+    verb.add_argument("--sweep", metavar="NAME", help="the trials of a sweep instead, with their settings")
     verb.add_argument("--port", type=int, default=6006, help="port (default: %(default)s)")
 
 

@@ -30,7 +30,7 @@ def describe_trial(trial: Trial, sweep: Sweep) -> str:
         best = sweep.best
         mark = "  best so far" if best is not None and best.number == trial.number else ""
         return f"{head}  {sweep.spec.metric} {trial.value:.6g}{mark}"
-    if trial.state is TrialState.STOPPED:
+    if trial.state is TrialState.STOPPED and trial.value is not None:
         return f"{head}  {sweep.spec.metric} {trial.value:.6g} at step {trial.step}: {trial.reason}"
     return f"{head}  {trial.reason}{': ' if trial.message else ''}{trial.message}".rstrip()
 

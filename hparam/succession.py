@@ -37,8 +37,10 @@ def join(folder: SweepFolder, run: str) -> None:
 
 
 def _open_to(folder: SweepFolder, run: str) -> bool:
-    going_on = not folder.journal.is_file() or not read_journal(folder.journal).ended
-    return going_on or run in _runs(folder)
+    if not folder.journal.is_file() or run in _runs(folder):
+        return True
+    # One that could start no trial goes on by itself.
+    return read_journal(folder.journal).ended in ("", "error")
 
 
 def _runs(folder: SweepFolder) -> list[str]:

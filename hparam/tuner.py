@@ -22,7 +22,7 @@ from hparam.plan import SweepPlan, SweepStep
 from hparam.progress import EventLines, describe_end, describe_params
 from hparam.spec import Inputs
 from hparam.succession import join, next_name
-from hparam.trials import Sweep, Trial, TrialState
+from hparam.trials import Sweep, Trial
 
 Artifacts = dict[str, list[types.Artifact]]
 # TFX's own Tuner calls it so, and its Trainer reads the only file there is.
@@ -123,10 +123,8 @@ def _best(sweep: Sweep) -> Trial:
             cure="Start the same again: it goes on where it stopped.",
         )
     if best is None or sweep.ended == "failures":
-        last = [trial for trial in sweep.trials if trial.state in (TrialState.FAILED, TrialState.LOST)][-1:]
-        why = "".join(f" Trial {t.number}, the last of them: {t.reason}: {t.message}" for t in last)
         raise LodestarError(
-            f"The sweep `{name}` has ended ({sweep.ended}): {describe_end(sweep)}.{why}",
+            f"The sweep `{name}` has ended, {sweep.message or sweep.ended}; {describe_end(sweep)}.",
             cure=f"`lodestar sweep status {name}` has the trials and their last lines.",
         )
     return best

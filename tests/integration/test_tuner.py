@@ -29,7 +29,7 @@ def _only(folder: Path, pattern: str) -> Path:
 
 
 def test_sweep_is_a_node_between_transform_and_trainer(tuned) -> None:
-    lodestar, result = tuned
+    _, result = tuned
     assert states(result) == dict.fromkeys([*NODES, "Tuner"], "done")
     order = [node["node"] for node in result["nodes"]]
     assert order.index("Transform") < order.index("Tuner") < order.index("Trainer")

@@ -17,13 +17,23 @@ MARK = "lodestar.test/pool"
 
 @dataclass(frozen=True)
 class Pool:
-    """Nodes of one kind; `taint` is the key of a NoSchedule taint."""
+    """Nodes of one kind.
+
+    Attributes:
+        name: Of the pool.
+        nodes: How many there are.
+        labels: Of each.
+        resources: Of each, beside CPU and memory.
+        taint: The key of a NoSchedule taint.
+        annotations: Of each; kwok, where it runs, ends pods on nodes with `kwok.x-k8s.io/node: fake`.
+    """
 
     name: str
     nodes: int
     labels: dict[str, str] = field(default_factory=dict)
     resources: dict[str, str] = field(default_factory=dict)
     taint: str = ""
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -57,7 +67,7 @@ def _node(name: str, run: str, pool: Pool) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": labels},
+        "metadata": {"name": name, "labels": labels, "annotations": pool.annotations},
         "spec": {"taints": taints},
     }
 

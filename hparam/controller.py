@@ -68,7 +68,7 @@ class Controller:
     _exhausted: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        self._watch = Watch(self.folder, self.journal.sweep.spec)
+        self._watch = Watch(self.folder, self.journal.sweep)
 
     @property
     def sweep(self) -> Sweep:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from components.trial import VALUES
 from hparam.folder import SweepFolder
 from hparam.outcome import read_values
-from hparam.spec import SweepSpec
 from hparam.stopping import Curve, Curves, rule_of
 from hparam.trials import Sweep, Trial, TrialState
 from hparam.verdict import Verdict, non_finite
@@ -17,16 +16,22 @@ from hparam.verdict import Verdict, non_finite
 class Watch:
     """Reads the values that trials report. Every step that is due is looked at once, in order.
 
+    What has been reported already was looked at by the controller before this one, when less was known.
+
     Args:
         folder: The sweep's.
-        spec: What was asked for.
+        sweep: As this controller finds it.
     """
 
-    def __init__(self, folder: SweepFolder, spec: SweepSpec) -> None:
+    def __init__(self, folder: SweepFolder, sweep: Sweep) -> None:
         self._folder = folder
-        self._rule = rule_of(spec.stopping)
+        self._rule = rule_of(sweep.spec.stopping)
         self._read: dict[tuple[int, int], tuple[int, list[tuple[int, float]]]] = {}
-        self._looked: dict[tuple[int, int], int] = {}
+        self._looked = {
+            (trial.number, trial.attempt): max(step for step, _ in values)
+            for trial in sweep.in_state(TrialState.RUNNING)
+            if (values := self._values(trial))
+        }
 
     def look(self, sweep: Sweep) -> tuple[Trial, Verdict] | None:
         """Return the first running trial that is to be ended, and how; None when all may go on."""

@@ -99,3 +99,12 @@ def test_what_people_change_is_told(watched: Watched) -> None:
 def test_same_state_twice_says_nothing(watched: Watched) -> None:
     watched._tell(watched.sweep)
     assert len(watched.said) == 1
+
+
+def test_trial_that_is_stopped_before_it_reported_anything_is_told_with_the_reason(watched: Watched) -> None:
+    watched.add(record("started", trial=0, attempt=0))
+    stopped = record(
+        "stopped", trial=0, attempt=0, value=None, step=None, reason="wall", message="60 s passed"
+    )
+    [line] = watched.add(stopped)
+    assert line.endswith("stopped    wall: 60 s passed")

@@ -44,6 +44,8 @@ _COMMAND = ["python", "-m", "pipelines.kubeflow.step"]
 _DISTRIBUTED = "components.tfjob."
 # Those in this one start Jobs, and TFJobs where training is distributed.
 _SWEEPS = "hparam.tuner."
+# Runs of one family may be with or without it, on the same platform.
+_OPTIONAL = "Tuner"
 
 Spec = dict[str, Any]
 
@@ -185,7 +187,7 @@ def _input(name: str) -> str:
 
 def _check_steps(platform: Platform, node_ids: list[str]) -> None:
     for name in platform.steps:
-        if name not in node_ids:
+        if name not in (*node_ids, _OPTIONAL):
             near = get_close_matches(name, node_ids, n=1, cutoff=0.4)
             hint = f"Did you mean `{near[0]}`? " if near else ""
             raise InputError(

@@ -21,6 +21,7 @@ from tfx import v1 as tfx
 from tfx.orchestration.data_types import RuntimeParameter
 
 from components.errors import InputError
+from hparam.plan import SweepPlan
 from pipelines.kubeflow import ir as tfx_ir
 from pipelines.kubeflow.build import compile_family
 from pipelines.kubeflow.compiler import compile_pipeline
@@ -85,6 +86,12 @@ def families() -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def swept() -> str:
+    plan = SweepPlan.model_validate({"budget": {"trials": 6, "parallel": 2}})
+    return compile_family("matrix-factorization", "gpu", sweep=plan).text
+
+
 def pipeline_of(*nodes: Any, name: str = "p") -> tfx.dsl.Pipeline:
     return tfx.dsl.Pipeline(name, "unused", components=list(nodes))
 
@@ -101,8 +108,10 @@ def test_family_has_one_step_for_each_node(families: dict[str, str]) -> None:
         assert spec.steps["pusher"].after == {"trainer", "evaluator"}
 
 
-def test_spec_satisfies_the_schema_of_the_sdk_it_is_submitted_with(families: dict[str, str]) -> None:
-    for text in families.values():
+def test_spec_satisfies_the_schema_of_the_sdk_it_is_submitted_with(
+    families: dict[str, str], swept: str
+) -> None:
+    for text in (*families.values(), swept):
         spec, platform_spec = yaml.safe_load_all(text)
         parsed = json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
         json_format.ParseDict(platform_spec, pipeline_spec_pb2.PlatformSpec())
@@ -114,8 +123,10 @@ def test_spec_satisfies_the_schema_of_the_sdk_it_is_submitted_with(families: dic
         assert set(component.component_spec.inputs) == {"pipeline_root", "rerun_from"}
 
 
-def test_spec_satisfies_the_newest_sdk(families: dict[str, str], toy: CompiledSpec, tmp_path: Path) -> None:
-    for name, text in families.items():
+def test_spec_satisfies_the_newest_sdk(
+    families: dict[str, str], swept: str, toy: CompiledSpec, tmp_path: Path
+) -> None:
+    for name, text in {**families, "swept": swept}.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "toy.yaml").write_text(
         "---\n".join(yaml.safe_dump(document) for document in (toy.spec, toy.platform))
@@ -253,6 +264,42 @@ def test_replicas_of_a_distributed_trainer_get_the_accelerators_and_its_step_non
     assert container["image"] == trainer.container["image"]
     assert "accelerator" not in trainer.container["resources"] and "nodeSelector" not in trainer.config
     assert not any("LODESTAR_TFJOB" in step.env for key, step in spec.steps.items() if key != "trainer")
+
+
+def test_sweep_is_a_step_before_the_trainer_that_starts_trials_with_the_trainers_devices(swept: str) -> None:
+    spec = CompiledSpec(swept)
+    assert set(spec.steps) == {*STEPS, "tuner"}
+    assert spec.steps["tuner"].after == {"transform"} and "tuner" in spec.steps["trainer"].after
+    assert "tuner" in spec.steps["evaluator"].after
+    tuner = spec.steps["tuner"]
+    job = json.loads(tuner.env["LODESTAR_TRIAL_JOB"])
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert container["image"] == tuner.container["image"]
+    assert "accelerator" not in tuner.container["resources"] and "nodeSelector" not in tuner.config
+    assert json.loads(tuner.env["LODESTAR_TFJOB"])["kind"] == "TFJob"
+    assert not any("LODESTAR_TRIAL_JOB" in step.env for key, step in spec.steps.items() if key != "tuner")
+    assert tuner.outputs["sweep_report"]["artifactType"]["schemaTitle"] == "system.HTML"
+
+
+def test_settings_of_the_tuner_do_no_harm_without_a_sweep(platform: Platform) -> None:
+    changed = platform.model_copy(update={"steps": {"Tuner": PodSettings(memory="1Gi")}})
+    assert CompiledSpec(compile_pipeline(pipeline_of(note("x", "One")), changed).text).steps
+
+
+def test_mistake_in_a_sweep_is_told_before_tfx_is_loaded() -> None:
+    code = """
+import sys
+from components.errors import InputError
+from hparam.plan import SweepPlan
+from pipelines.kubeflow.build import compile_family
+try:
+    compile_family("text-search", sweep=SweepPlan(metric="ndgc@10"))
+except InputError as error:
+    print(error, "tfx" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    assert "Did you mean `ndcg@10`?" in done.stdout and done.stdout.rstrip().endswith("False")
 
 
 def test_image_and_environment_may_differ_by_step(platform: Platform) -> None:

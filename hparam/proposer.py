@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -65,7 +66,8 @@ class Proposer:
             SpaceExhausted: Every point is finished or running.
         """
         if self._settings.surrogate != "random" and 2 * k >= self._settings.initial:
-            self._start()
+            with suppress(OSError):
+                self._start()
         if not needs_surrogate(self._settings, k, len(finished)):
             return propose(self._space, self._settings, self._seed, k, finished, running)
         try:

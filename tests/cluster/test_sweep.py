@@ -16,14 +16,16 @@ from typing import Any
 import pytest
 
 from components.family import find_family
+from hparam.executors import Phase
 from hparam.executors.cluster import connect
 from hparam.executors.jobs import JobExecutor
 from hparam.executors.manifest import job_of
-from hparam.executors.objects import JOB, POD, Objects
+from hparam.executors.objects import JOB, POD, TFJOB, Objects
 from hparam.executors.processes import ProcessExecutor
 from hparam.folder import SweepFolder, run_name
 from hparam.journal import Journal
 from hparam.lease import LeaseControl, LeaseLock, read_status
+from hparam.outcome import read_result
 from hparam.plan import SweepPlan
 from hparam.request import TrialRequest
 from hparam.run import run_sweep
@@ -31,7 +33,8 @@ from hparam.snapshot import snapshot
 from hparam.space import Space
 from hparam.spec import Budget, Inputs, SweepSpec
 from hparam.trials import Sweep, Trial, TrialState
-from pipelines.kubeflow.platform import PodSettings, Volume, load_platform
+from pipelines.kubeflow.platform import Platform, PodSettings, Training, Volume, load_platform
+from pipelines.kubeflow.tfjob import render_tfjob
 from pipelines.kubeflow.trial import render_trial
 from pipelines.settings import load_settings
 from tests.cluster.conftest import IMAGE, eventually
@@ -43,13 +46,16 @@ KILLED, IMAGELESS, GREEDY = 2, 5, 8
 FAMILY = find_family("matrix-factorization")
 
 
-def trial_job(folder: Path) -> str:
-    """Return what the compiler puts into the Tuner's step; small requests, as the node is shared."""
+def platform(folder: Path) -> Platform:
+    """Return a platform with small requests, and the volume at the path that this machine has it at."""
     small = PodSettings(cpu="50m", memory="512Mi", cpu_limit="2", memory_limit="2Gi")
-    volumes = (Volume(claim="lodestar", mount=str(folder)),)
-    env = {"HOME": "/tmp", "LODESTAR_HOME": str(folder)}
-    changes = {"steps": {"Trainer": small}, "volumes": volumes, "env": env}
-    return render_trial(load_platform("kind-cpu").model_copy(update=changes), IMAGE)
+    changes = {
+        "steps": {"Trainer": small},
+        "training": Training(chief=small, worker=small, ps=small),
+        "volumes": (Volume(claim="lodestar", mount=str(folder)),),
+        "env": {"HOME": "/tmp", "LODESTAR_HOME": str(folder)},
+    }
+    return load_platform("kind-cpu").model_copy(update=changes)
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +151,9 @@ def swept(namespace: str, overlay: Path, spec: SweepSpec, request: pytest.Fixtur
     monkeypatch = pytest.MonkeyPatch()
     request.addfinalizer(monkeypatch.undo)
     monkeypatch.setattr("hparam.executors.jobs._IMAGE_SECONDS", 5.0)
-    folder, objects, template = (
-        SweepFolder(overlay / "sweeps" / spec.name),
-        connect(namespace),
-        trial_job(overlay),
-    )
+    folder, objects = SweepFolder(overlay / "sweeps" / spec.name), connect(namespace)
+    template = render_trial(platform(overlay), IMAGE)
     Journal.create(folder, spec, time.time)
-    folder.path.chmod(0o777)
-    (folder.path / "trials").mkdir(exist_ok=True)
     before = os.umask(0)  # This controller is root, its trials are not.
     request.addfinalizer(lambda: os.umask(before))
     lock, faults = LeaseLock(objects, spec.name), Faults(objects, template, folder)
@@ -212,3 +213,25 @@ def test_the_lease_tells_how_the_sweep_ended_and_is_free(swept: Sweep, namespace
     again = LeaseLock(connect(namespace), "faulty")
     again.acquire()
     again.release()
+
+
+def test_a_distributed_trial_is_a_tfjob(namespace: str, overlay: Path, spec: SweepSpec) -> None:
+    settings = {**spec.settings, "compute": {**spec.settings["compute"], "workers": 2}}
+    spread = spec.model_copy(update={"name": "spread", "settings": settings})
+    run, name = SweepFolder(overlay / "sweeps" / "spread").trial(0, 0), run_name("spread", 0, 0)
+    request_of(spread, 0, {}).write(run)
+    objects, found = connect(namespace), platform(overlay)
+    tfjob = render_tfjob(found, IMAGE)
+    executor = JobExecutor(objects, render_trial(found, IMAGE), "spread", tfjob=tfjob)
+    before = os.umask(0)
+    executor.launch(name, run)
+    os.umask(before)
+    give_to_pods(run.parents[1])
+    assert objects.get(TFJOB, name) and not objects.get(JOB, name)
+    eventually(lambda: executor.observe()[name].ended, 240, "the end of the TFJob")
+    assert executor.observe()[name].phase is Phase.SUCCEEDED, executor.observe()[name]
+    result = read_result(run)
+    assert result is not None and 0 < result.value < 1
+    executor.stop(name)
+    eventually(lambda: objects.get(TFJOB, name) is None, 60, "the removal of the TFJob")
+    executor.close()

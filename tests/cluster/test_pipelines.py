@@ -17,6 +17,8 @@ from tests.integration.conftest import Lodestar
 from tests.kubeflow_spec import CompiledSpec
 
 FAMILIES = ("matrix-factorization", "text-search")
+# One of them with a sweep as a step, whose trials are pods too.
+OPTIONS = {FAMILIES[0]: ("--sweep-trials", "3", "--sweep-parallel", "2"), FAMILIES[1]: ()}
 # Sums are taken in another order where other threads take part.
 TOLERANCE = 1e-3
 
@@ -33,7 +35,7 @@ def family(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def spec(family: str, tmp_path_factory: pytest.TempPathFactory) -> CompiledSpec:
-    return compiled(family, tmp_path_factory.mktemp("spec") / "spec.yaml")
+    return compiled(family, tmp_path_factory.mktemp("spec") / "spec.yaml", *OPTIONS[family])
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +97,7 @@ def test_metrics_equal_those_of_a_run_on_this_machine(
 ) -> None:
     artifact = finished["Evaluator"].reported["artifacts"]["evaluation"]["artifacts"][0]
     inside = Path(str(artifact["uri"]).replace("/lodestar", str(overlay), 1))
-    here = numbers(node_metrics(Path(local.run(family)["metrics"])))
+    here = numbers(node_metrics(Path(local.run(family, *OPTIONS[family])["metrics"])))
     there = numbers(node_metrics(inside / "metrics.json"))
     assert there.keys() == here.keys()
     assert there == pytest.approx(here, abs=TOLERANCE)
@@ -123,6 +125,19 @@ def test_second_run_reuses_every_step(
     for one in run_steps(kubectl, namespace, spec, overlay):
         assert one.succeeded, one.log
         assert "cached" in one.log, f"{one.step.node} ran again:\n{one.log}"
+
+
+def test_trials_of_a_sweep_are_pods_of_their_own(
+    finished: dict[str, Finished], family: str, overlay: Path
+) -> None:
+    if not OPTIONS[family]:
+        pytest.skip("this pipeline has no sweep")
+    assert finished["Tuner"].log.count("succeeded  rmse") == 3
+    assert "best rmse" in finished["Tuner"].ended["message"]
+    trials = sorted(overlay.glob("sweeps/*/trials/*"))
+    assert [trial.name for trial in trials] == ["0000-0", "0001-0", "0002-0"]
+    # Those of this machine would say which process they are.
+    assert not list(overlay.glob("sweeps/*/trials/*/process.json"))
 
 
 def test_failing_step_leaves_its_last_lines_on_the_pod(

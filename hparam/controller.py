@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.errors import LodestarError
-from hparam.control import Control
+from hparam.control import KEYS, Control
 from hparam.executors import Executor
 from hparam.folder import SweepFolder, parse_run_name, run_name
 from hparam.journal import Clock, Journal
@@ -84,7 +84,8 @@ class Controller:
         self.observe(self.sweep)
         if self.sweep.ended == "error":
             self._append("changed")
-        self._take_requests()
+        if self.sweep.ended:
+            self._take_requests()
         if self.sweep.ended:
             return self.sweep
         self._append("opened", controller=self.name)
@@ -129,13 +130,15 @@ class Controller:
                     _LOG.warning("The request %s is ignored: %s", dict(change), error)
 
     def _apply(self, change: Mapping[str, Any]) -> None:
+        if unknown := sorted(set(change) - set(KEYS)):
+            raise ValueError(f"{', '.join(unknown)} cannot be changed")
+        again = self._ended_trial(change["retry"]) if "retry" in change else None
         limits = {key: change[key] for key in _CHANGES if key in change}
         if self.sweep.ended and self.sweep.draining:
             limits.setdefault("draining", False)
-        if limits or ("retry" in change and self.sweep.ended):
+        if limits or (again is not None and self.sweep.ended):
             self._append("changed", **limits)
-        if "retry" in change:
-            again = self._ended_trial(change["retry"])
+        if again is not None:
             proposer = {"k": None, "strategy": "retry", "fallback": False, "retry_of": again.number}
             self._append(
                 "proposed", trial=len(self.sweep.trials), params=dict(again.params), proposer=proposer

@@ -243,8 +243,20 @@ def test_retry_is_a_new_trial_of_the_same_point_beyond_the_others(tmp_path) -> N
     assert sweep.trials[:2] == first.trials and sweep.ended == "trials"
 
 
+def test_wrong_retry_does_not_reopen_an_ended_sweep(tmp_path) -> None:
+    desk = Desk.of(tmp_path, trials=2)
+    desk.run()
+    records = len(desk.records())
+    request(desk.folder.control, {"retry": 2})
+    assert desk.run().ended == "trials" and len(desk.records()) == records
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"trials": 0}, {"parallel": "x"}, {"retry": 9}, {"retry": "0"}, {"retry": -1}, {"retry": 0}]
+    "wrong",
+    [
+        *({"trials": 0}, {"parallel": "x"}, {"seed": 3}),
+        *({"retry": 9}, {"retry": "0"}, {"retry": -1}, {"retry": 0, "paused": True}),
+    ],
 )
 def test_wrong_request_is_told_and_ignored(tmp_path, caplog, wrong) -> None:
     desk = Desk.of(tmp_path, stay, trials=1)

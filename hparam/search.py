@@ -76,9 +76,9 @@ def _places(
     anywhere = rng.random((CANDIDATES, len(space.parameters)))
     places = space.snap(np.vstack([anywhere, *(_around(best, width, rng) for width in WIDTHS)]))
     places = places[_order(model, places)][:KEPT]
-    refine = _climb if kind == "gp" else _wander
-    refined = space.snap(refine(space, model, places[:REFINED], rng))
-    places = np.vstack((refined, places))
+    top = places[:REFINED]
+    refined = _climb(space, model, top) if kind == "gp" else _wander(space, model, top, rng)
+    places = np.vstack((space.snap(refined), places))
     yield from places[_order(model, places)]
 
 
@@ -99,7 +99,7 @@ def _wander(space: Space, model: Surrogate, places: Array, rng: np.random.Genera
     return places
 
 
-def _climb(space: Space, model: Surrogate, places: Array, rng: np.random.Generator) -> Array:
+def _climb(space: Space, model: Surrogate, places: Array) -> Array:
     numbers = np.array([not isinstance(dimension, Choice) for dimension in space.dimensions])
     active = space.active_columns(places)
     return np.array(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent
-_OURS = {"components", "hparam"}
+_OURS = "components"
 
 
 def code_fingerprint(module: str) -> str:
@@ -55,4 +55,4 @@ def _imports(path: Path, package: str) -> Iterator[str]:
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (name for name in names if name.split(".")[0] in _OURS)
+        yield from (name for name in names if name.split(".")[0] == _OURS)

@@ -25,7 +25,7 @@ def test_artifacts_can_be_in_a_store(root: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("LODESTAR_PIPELINE_ROOT", root)
     home = Home.find()
     assert home.pipeline_root("a") == f"{root.rstrip('/')}/pipelines/a"
-    assert home.serving == tmp_path / "serving"
+    assert (home.serving, home.sweeps) == (tmp_path / "serving", tmp_path / "sweeps")
 
 
 def test_artifacts_can_be_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

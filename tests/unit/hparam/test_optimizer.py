@@ -166,9 +166,13 @@ def test_surrogate_waits_for_half_of_the_initial_points() -> None:
     assert found == ["random", "random", "gp"]
 
 
-def test_trees_take_over_when_a_gaussian_process_would_take_too_long() -> None:
-    found = propose(HARTMANN6.space, PLAIN, 0, 250, told(HARTMANN6, 201), [])
+@pytest.mark.parametrize("count", [201, 2500])
+def test_trees_take_over_when_a_gaussian_process_would_take_too_long(count: int) -> None:
+    finished = told(HARTMANN6, count)
+    finished.insert(0, ({f"x{i}": 0.5 for i in range(6)}, -10.0))
+    found = propose(HARTMANN6.space, PLAIN, 0, count + 1, finished, [])
     assert found.strategy == "et"
+    assert np.abs(HARTMANN6.space.unit(found.params) - 0.5).max() < 0.3  # The oldest point still counts.
 
 
 def test_proposal_at_100_observations_takes_less_than_2_seconds() -> None:

@@ -4,8 +4,9 @@
 
 Twice the same random points of matrix factorization on its sample, one after the other and four at a time:
 training keeps a core busy, so cores bound the gain. Then trials that only wait, which shows what the
-controller itself allows. The overhead of a trial is its time in the journal, from started to ended, without what its
-log says that imports and training took: the start of the process, reading, and until its end is seen.
+controller itself allows. The overhead of a trial is its time in the journal, from started to ended, without
+what its log says that imports and training took: the start of the process, reading, and until its end is
+seen.
 """
 
 from __future__ import annotations

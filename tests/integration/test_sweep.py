@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -9,11 +10,15 @@ import re
 import subprocess
 import sys
 import time
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.kubeflow_api.server import serving
+from tests.kubeflow_api.store import Store
 
 from .conftest import Lodestar, states
 
@@ -147,6 +152,29 @@ def test_stopped_sweep_leaves_no_trial_behind(swept, ratings_folder: Path) -> No
         assert controller.wait(60) == 1
     assert lodestar("sweep", "status", "stopped").returncode == 1
     assert not processes_of(lodestar.home / "sweeps" / "stopped")
+
+
+def test_sweep_on_a_cluster_is_a_step_of_the_run_that_is_submitted(
+    tmp_path: Path,
+) -> None:
+    lodestar = Lodestar(tmp_path / "home")
+    store = Store(tmp_path, parallel=1)
+    with serving(store) as server:
+        options = ("--trials", "7", "--stop", "median", "--name", "films", "--host", server.host)
+        done = lodestar("sweep", FAMILY, *options, "--on", "cluster", "-o", "json")
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        [run] = store.runs()
+    assert (told["sweep"], told["run"]) == ("films", run["display_name"])
+    tasks = run["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]
+    assert "transform" in tasks["tuner"]["dependentTasks"]
+    assert "tuner" in tasks["trainer"]["dependentTasks"]
+    # The step's node is packed into its command.
+    executors = run["pipeline_spec"]["pipeline_spec"]["deploymentSpec"]["executors"]
+    [tuner] = [executor["container"] for key, executor in executors.items() if "tuner" in key]
+    words = [*tuner["command"], *tuner.get("args", ())]
+    node = zlib.decompress(base64.b64decode(words[words.index("--ir") + 1]))
+    assert b"films" in node and b"median" in node
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -60,7 +60,8 @@ def publish(lock: LeaseLock, name: str, ended: bool = False) -> None:
         {"event": "succeeded", "trial": 0, "attempt": 0, "step": 9, "value": 0.875, "metrics": {}},
         *([{"event": "ended", "reason": "target", "message": "good enough"}] if ended else []),
     ]
-    lock.publish(snapshot(replay({"ts": float(ts), **record} for ts, record in enumerate(records))))
+    told = replay({"ts": float(ts), **record} for ts, record in enumerate(records))
+    lock.publish(lambda: snapshot(told))
 
 
 @pytest.fixture

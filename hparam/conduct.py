@@ -41,7 +41,9 @@ def conduct(folder: SweepFolder, spec: SweepSpec, observe: Observe, clock: Clock
     template = os.environ.get(TRIAL_JOB)
     if template is not None:
         return _on_cluster(folder, spec.name, template, observe)
-    executor = ProcessExecutor(folder.path, spec.name, parallel=spec.budget.parallel)
+    # Not the spec's: it may have been changed since.
+    parallel = read_journal(folder.journal).budget.parallel
+    executor = ProcessExecutor(folder.path, spec.name, parallel=parallel)
     return run_sweep(folder, executor, FileLock(folder.lock), [FolderControl(folder.control)], observe)
 
 

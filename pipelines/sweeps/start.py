@@ -10,15 +10,11 @@ from typing import Any
 from components.errors import InputError
 from components.family import Family, find_family
 from components.home import Home
-from hparam.control import FolderControl
-from hparam.executors.processes import ProcessExecutor
+from hparam.conduct import conduct as control
 from hparam.folder import SweepFolder
 from hparam.journal import Journal, read_journal
-from hparam.lock import FileLock
 from hparam.report import write_report
-from hparam.run import run_sweep
 from hparam.snapshot import snapshot
-from hparam.space import Space
 from pipelines.beam.job_server import local_beam_args
 from pipelines.here import Here as Pipeline
 from pipelines.settings import load_settings
@@ -78,11 +74,8 @@ def _go_on(place: Here, name: str, changes: Mapping[str, Any], output: str) -> i
 def conduct(place: Here, name: str, output: str) -> int:
     """Run the controller of a sweep to its end, write the report, and return the exit code."""
     folder = place.folder(name)
-    parallel = read_journal(folder.journal).budget.parallel
-    executor = ProcessExecutor(folder.path, name, parallel=parallel)
-    controls = [FolderControl(folder.control)]
     with Watch(place.progress(name), quiet=output == "json") as watch:
-        sweep = run_sweep(folder, executor, FileLock(folder.lock), controls, teller(watch))
+        sweep = control(folder, read_journal(folder.journal).spec, teller(watch))
     write_report(sweep, folder.report, time.time())
     return print_end(snapshot(sweep), str(folder.report), output)
 
@@ -91,8 +84,6 @@ def _create(family: Family, home: Home, arguments: argparse.Namespace) -> str:
     settings = load_settings(family, arguments.config, overrides(arguments))
     plan = plan_of(arguments).resolved(family, settings)
     raw = settings.model_dump(mode="json")
-    # A wrong space is told before the data is prepared.
-    Space.parse(raw["search"], family, raw)
     taken = Here(home).names()
     if plan.name in taken:
         raise InputError(

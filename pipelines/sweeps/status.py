@@ -18,6 +18,8 @@ _TRIALS = {
     "stopped": State.CANCELED,
     "lost": State.FAILED,
 }
+# Ends that are nobody's wish, whatever was found before.
+_BROKEN = ("failures", "error")
 _FIELDS = ("trial", "attempt", "params", "value", "step", "reason")
 
 
@@ -60,7 +62,7 @@ def best_line(snapshot: Snapshot) -> str:
 
 def _state(snapshot: Snapshot, controlled: bool) -> tuple[State, str]:
     if snapshot["ended"]:
-        good = snapshot["best"] is not None
+        good = snapshot["best"] is not None and snapshot["ended"] not in _BROKEN
         return (State.DONE if good else State.FAILED), snapshot["message"] or snapshot["ended"]
     if not controlled:
         return State.WAITING, f"no controller is at work: `lodestar sweep resume {snapshot['name']}`"

@@ -25,6 +25,7 @@ ENDED = {"event": "ended", "reason": "trials", "message": "All 5 trials have end
         ([*GOOD, ENDED], False, State.DONE, 0),
         ([*GOOD, ENDED], True, State.DONE, 0),
         ([*BAD, ENDED], False, State.FAILED, 1),
+        ([*GOOD, {"event": "ended", "reason": "failures", "message": "3 failed"}], False, State.FAILED, 1),
     ],
 )
 def test_state_of_a_sweep(events: list, controlled: bool, state: State, code: int) -> None:

@@ -84,6 +84,9 @@ def _start(action: argparse.ArgumentParser) -> None:
     action.add_argument("--stop", metavar="RULE", help="stop hopeless trials early: median or asha")
     action.add_argument("--seed", type=int, metavar="S", help="of everything random (default: 0)")
     action.add_argument("--surrogate", metavar="S", help="gp, et, gbrt or random (default: gp)")
+    action.add_argument(
+        "--running", metavar="LIE", help="what it is told of trials that run: believer or cl_min (believer)"
+    )
     action.add_argument("--initial", type=int, metavar="N", help="points before the surrogate is asked (8)")
     action.add_argument("--target", type=float, metavar="X", help="end when the metric is as good as this")
     action.add_argument("--max-failures", type=int, metavar="N", help="end after so many failed trials")

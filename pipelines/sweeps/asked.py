@@ -24,6 +24,7 @@ _OPTIONS = {
     "wall_time": ("budget", "wall_seconds"),
     "stop": ("stopping", "rule"),
     "surrogate": ("optimizer", "surrogate"),
+    "running": ("optimizer", "running"),
     "initial": ("optimizer", "initial"),
     "seed": ("seed",),
 }

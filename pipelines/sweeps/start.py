@@ -56,7 +56,8 @@ def resume(arguments: argparse.Namespace) -> int:
         place.send(arguments.name, held or {"paused": False})
         return print_asked(arguments, f"`lodestar sweep status {arguments.name}`")
     waiting = any(place.folder(arguments.name).control.glob("*.json"))
-    if seen.snapshot["ended"] and not waiting:
+    # One that ended because no trial could be started may go on when the cause is gone.
+    if seen.snapshot["ended"] not in ("", "error") and not waiting:
         raise InputError(
             f"The sweep `{arguments.name}` has ended: {seen.snapshot['message'] or seen.snapshot['ended']}.",
             cure=f"Give it more to do first: `lodestar sweep set {arguments.name} --trials N`.",

@@ -29,14 +29,15 @@ def test_options_become_a_plan() -> None:
         asked(
             *("--trials", "12", "--parallel", "3", "--metric", "mrr", "--stop", "asha", "--seed", "5"),
             *("--surrogate", "et", "--initial", "4", "--target", "0.7", "--max-failures", "2"),
-            *("--wall-time", "2h", "--name", "words"),
+            *("--wall-time", "2h", "--name", "words", "--running", "cl_min"),
         )
     )
     assert (plan.name, plan.metric, plan.seed) == ("words", "mrr", 5)
     assert plan.budget.model_dump() == {
         "trials": 12, "parallel": 3, "wall_seconds": 7200.0, "failures": 2, "target": 0.7, "retries": 2
     }  # fmt: skip
-    assert (plan.stopping.rule, plan.optimizer.surrogate, plan.optimizer.initial) == ("asha", "et", 4)
+    assert plan.stopping.rule == "asha"
+    assert plan.optimizer.model_dump() == {"surrogate": "et", "running": "cl_min", "initial": 4}
 
 
 def test_without_options_the_plan_is_the_default() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,11 +61,14 @@ class JobExecutor:
         self._clock = clock
         selector = f"{SWEEP_LABEL}={sweep}"
         kinds = (JOB, TFJOB) if tfjob else (JOB,)
-        self._jobs = {kind: Mirror(objects, kind, selector) for kind in kinds}
-        self._pods = Mirror(objects, POD, selector)
+        self._jobs = {kind: Mirror(objects, kind, selector, _name) for kind in kinds}
+        self._pods = Mirror(objects, POD, selector, _run_of_pod)
         self._watching = False
         self._known: dict[str, Kind] = {}
-        self._ended: dict[str, Observed] = {}
+        self._seen: dict[str, Observed] = {}
+        self._waiting: set[str] = set()
+        # News of a Job may come after it was stopped.
+        self._stopped: set[str] = set()
         self._imageless: dict[str, float] = {}
         self._asked: dict[str, tuple[float, str]] = {}
 
@@ -85,39 +87,49 @@ class JobExecutor:
         if created is not None:
             self._jobs[kind].put(created)
         self._known[name] = kind
+        self._stopped.discard(name)
+        if name not in self._seen:
+            self._waiting.add(name)
 
     def observe(self) -> Mapping[str, Observed]:
         """Return every run of this sweep by name; ended ones stay known."""
         self._watch()
-        jobs = {kind: mirror.items() for kind, mirror in self._jobs.items()}
-        for kind, held in jobs.items():
-            self._known.update({name: kind for name, job in held.items() if not _is_deleted(job)})
-        pods = _by_run(self._pods.items().values())
-        found = {}
-        for name, kind in self._known.items():
-            if name not in self._ended:
-                job = jobs[kind].get(name)
-                seen = self._look(name, kind, job, _of_job(job, pods[name]))
-                if not seen.ended:
-                    found[name] = seen
-                    continue
-                self._ended[name] = seen
-            found[name] = self._ended[name]
-        return found
+        for name in self._news():
+            seen = self._look(name, self._known[name])
+            self._seen[name] = seen
+            # What keeps a run waiting may last too long, and no news tells of that.
+            (self._waiting.add if seen.phase is Phase.WAITING else self._waiting.discard)(name)
+        return dict(self._seen)
 
     def stop(self, name: str) -> None:
         """Delete the Job of a run with its pods, and forget it."""
         kind = self._known.pop(name, JOB)
         self._objects.delete(kind, name)
-        if self._watching:
-            self._jobs[kind].drop(name)
-        for kept in (self._ended, self._imageless, self._asked):
-            kept.pop(name, None)
+        self._stopped.add(name)
+        self._jobs[kind].drop(name)
+        self._forget(name)
 
     def close(self) -> None:
         """Watch no more; Jobs go on."""
         for mirror in (*self._jobs.values(), self._pods):
             mirror.stop()
+
+    def _news(self) -> set[str]:
+        found = set(self._waiting)
+        for kind, mirror in self._jobs.items():
+            changed = mirror.changed()
+            found |= changed
+            for name in changed - self._known.keys() - self._stopped:
+                if any(not _is_deleted(job) for job in mirror.of(name)):
+                    self._known[name] = kind
+        found |= self._pods.changed()
+        ended = {name for name in found if name in self._seen and self._seen[name].ended}
+        return (found & self._known.keys()) - ended
+
+    def _forget(self, name: str) -> None:
+        self._waiting.discard(name)
+        for kept in (self._seen, self._imageless, self._asked):
+            kept.pop(name, None)
 
     def _watch(self) -> None:
         if not self._watching:
@@ -143,7 +155,7 @@ class JobExecutor:
 
     def _replace(self, kind: Kind, name: str) -> None:
         self._objects.delete(kind, name)
-        self._ended.pop(name, None)
+        self._forget(name)
         self._jobs[kind].drop(name)
         end = self._clock() + _GONE_SECONDS
         while self._objects.get(kind, name) is not None:
@@ -154,7 +166,9 @@ class JobExecutor:
                 )
             time.sleep(0.1)
 
-    def _look(self, name: str, kind: Kind, job: Object | None, pods: list[Object]) -> Observed:
+    def _look(self, name: str, kind: Kind) -> Observed:
+        job = next(iter(self._jobs[kind].of(name)), None)
+        pods = _of_job(job, self._pods.of(name))
         seen = of_pods(pods)
         if seen is not None and seen.ended:
             return self._settled(name, kind, seen, pods)
@@ -213,14 +227,13 @@ class JobExecutor:
         return told
 
 
-def _by_run(pods: Iterable[Object]) -> defaultdict[str, list[Object]]:
-    found: defaultdict[str, list[Object]] = defaultdict(list)
-    for pod in pods:
-        labels = pod["metadata"].get("labels") or {}
-        for label in _JOB_LABELS.values():
-            if label in labels:
-                found[labels[label]].append(pod)
-    return found
+def _name(job: Object) -> str:
+    return str(job["metadata"]["name"])
+
+
+def _run_of_pod(pod: Object) -> str:
+    labels = pod["metadata"].get("labels") or {}
+    return next((str(labels[label]) for label in _JOB_LABELS.values() if label in labels), "")
 
 
 def _of_job(job: Object | None, pods: list[Object]) -> list[Object]:

@@ -11,7 +11,7 @@ import pytest
 
 from hparam.control import FolderControl
 from hparam.folder import SweepFolder
-from hparam.journal import Journal
+from hparam.journal import Journal, read_journal
 from hparam.lock import FileLock
 from pipelines.cli import main
 
@@ -134,6 +134,13 @@ def test_set_and_retry_wait_for_the_next_controller(home: Path, capsys: pytest.C
     assert main(["sweep", "retry", "films", "0"]) == 0
     assert capsys.readouterr().out.count("`lodestar sweep resume films`") == 2
     assert requests(folder) == [{"trials": 9}, {"retry": 0}]
+
+
+def test_resume_goes_on_with_a_sweep_that_ended_because_nothing_could_be_started(home: Path) -> None:
+    done = [record for trial in range(5) for record in ran(trial, "succeeded", step=1, value=0.9, metrics={})]
+    folder = sweep(home, *done, {"event": "ended", "reason": "error", "message": "The account may not."})
+    assert main(["sweep", "resume", "films"]) == 0
+    assert read_journal(folder.journal).ended == "trials"
 
 
 @pytest.mark.parametrize(

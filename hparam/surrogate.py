@@ -16,6 +16,8 @@ from hparam.space import Space
 Array = NDArray[Any]
 # Losses further from the median than so many times its distance to the upper quartile are drawn in.
 OUTLIER = 20.0
+# In unit intervals. With few points a longer one would rule out that a parameter matters.
+LENGTH_SCALES = (0.05, 10.0)
 
 
 class Surrogate:
@@ -101,7 +103,7 @@ class Surrogate:
             return GradientBoostingQuantileRegressor(random_state=self._seed)
         features = self._x.shape[1]
         kernel = ConstantKernel(1.0, (0.01, 1000.0)) * Matern(
-            np.ones(features), [(0.05, 100.0)] * features, nu=2.5
+            np.ones(features), [LENGTH_SCALES] * features, nu=2.5
         )
         return GaussianProcessRegressor(
             kernel, noise="gaussian", n_restarts_optimizer=2, random_state=self._seed

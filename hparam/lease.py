@@ -22,7 +22,7 @@ from hparam.executors.manifest import SWEEP_LABEL
 from hparam.executors.objects import LEASE, Object, Objects
 
 STATUS, REQUESTS = "lodestar.dev/status", "lodestar.dev/requests"
-_DURATION_S = 15
+_DURATION_S = 30
 _RENEW_S = 2.0
 # Before others may take the Lease: what this process began to write meanwhile has to be done by then.
 _MARGIN_S = 5.0
@@ -57,7 +57,7 @@ class LeaseLock:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         # A renewal that does not get through is tried again in time, not for two minutes.
-        self._objects, self._patient = objects.with_tries(1), objects
+        self._objects, self._patient = objects.in_a_hurry(), objects
         self._sweep = sweep
         self._owner = owner
         self._holder = holder or f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"

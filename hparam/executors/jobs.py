@@ -20,7 +20,7 @@ from hparam.executors.manifest import (
     tfjob_of,
 )
 from hparam.executors.mirror import Mirror
-from hparam.executors.objects import JOB, POD, TFJOB, Kind, Object, Objects
+from hparam.executors.objects import JOB, POD, TFJOB, Kind, Object, Objects, Refused
 
 LINES = 20
 _JOB_LABELS = {JOB: "batch.kubernetes.io/job-name", TFJOB: "training.kubeflow.org/job-name"}
@@ -71,22 +71,22 @@ class JobExecutor:
         self._stopped: set[str] = set()
         self._imageless: dict[str, float] = {}
         self._asked: dict[str, tuple[float, str]] = {}
+        self._held_back: dict[str, Object] = {}
 
     def launch(self, name: str, folder: Path) -> None:
         """Create the Job of a run; one of that name for the same request is adopted, another is replaced.
+
+        A quota on Jobs keeps it waiting; the Jobs of runs that have succeeded are then removed.
 
         Raises:
             LodestarError: The server refuses it: a right is missing, or the template is broken.
         """
         self._watch()
         kind, job = self._render(name, Path(folder).absolute())
-        created = self._objects.create(kind, job)
-        if created is None and not self._adopts(kind, name, request_hash(folder)):
-            self._replace(kind, name)
-            created = self._objects.create(kind, job)
-        if created is not None:
-            self._jobs[kind].put(created)
         self._known[name] = kind
+        if not self._create(kind, job) and not self._adopts(kind, name, request_hash(folder)):
+            self._replace(kind, name)
+            self._create(kind, job)
         self._stopped.discard(name)
         if name not in self._seen:
             self._waiting.add(name)
@@ -128,7 +128,7 @@ class JobExecutor:
 
     def _forget(self, name: str) -> None:
         self._waiting.discard(name)
-        for kept in (self._seen, self._imageless, self._asked):
+        for kept in (self._seen, self._imageless, self._asked, self._held_back):
             kept.pop(name, None)
 
     def _watch(self) -> None:
@@ -146,6 +146,28 @@ class JobExecutor:
                 cure="Compile the pipeline again with the settings that it is to have.",
             )
         return TFJOB, tfjob_of(self._tfjob, name, self._sweep, folder, self._owner)
+
+    def _create(self, kind: Kind, job: Object) -> bool:
+        name = str(job["metadata"]["name"])
+        try:
+            created = self._objects.create(kind, job)
+        except Refused as refused:
+            if not refused.by_quota:
+                raise
+            self._held_back[name] = job
+            self._asked[name] = self._clock(), refused.problem
+            self._make_room()
+            return True
+        self._held_back.pop(name, None)
+        if created is not None:
+            self._jobs[kind].put(created)
+        return created is not None
+
+    def _make_room(self) -> None:
+        for name, seen in self._seen.items():
+            if seen.phase is Phase.SUCCEEDED and self._jobs[self._known[name]].of(name):
+                self._objects.delete(self._known[name], name)
+                self._jobs[self._known[name]].drop(name)
 
     def _adopts(self, kind: Kind, name: str, digest: str) -> bool:
         found = self._objects.get(kind, name)
@@ -167,6 +189,11 @@ class JobExecutor:
             time.sleep(0.1)
 
     def _look(self, name: str, kind: Kind) -> Observed:
+        if name in self._held_back:
+            asked, told = self._asked[name]
+            if self._clock() - asked >= _ASK_SECONDS:
+                self._create(kind, self._held_back[name])
+            return Observed(Phase.WAITING, message=f"waiting for quota: {told}")
         job = next(iter(self._jobs[kind].of(name)), None)
         pods = _of_job(job, self._pods.of(name))
         seen = of_pods(pods)
@@ -199,7 +226,7 @@ class JobExecutor:
     def _settled(self, name: str, kind: Kind, seen: Observed, pods: list[Object]) -> Observed:
         if seen.phase is Phase.SUCCEEDED:
             return seen
-        log = self._objects.with_tries(2).log(failed_pod(pods), LINES)
+        log = self._objects.log(failed_pod(pods), LINES)
         job = self._objects.get(kind, name) if seen.phase is Phase.FAULT else None
         late = job and _condition(job, "Failed", "FailureTarget")
         if late and late.get("reason") == "DeadlineExceeded":

@@ -56,6 +56,7 @@ class Objects:
         namespace: Of all objects.
         tries: How often a call is tried in all; 8 are about two minutes.
         sleep: Waits for seconds.
+        timeout: Seconds to connect, and to wait for an answer.
     """
 
     def __init__(
@@ -64,15 +65,17 @@ class Objects:
         namespace: str,
         tries: int = 8,
         sleep: Callable[[float], None] = time.sleep,
+        timeout: tuple[float, float] = _TIMEOUT_S,
     ) -> None:
         self.namespace = namespace
         self._client = client
         self._tries = tries
         self._sleep = sleep
+        self._timeout = timeout
 
-    def with_tries(self, tries: int) -> Objects:
-        """Return the same objects by calls that are tried less or more often."""
-        return Objects(self._client, self.namespace, tries, self._sleep)
+    def in_a_hurry(self) -> Objects:
+        """Return the same objects by calls that are tried once, for some seconds."""
+        return Objects(self._client, self.namespace, 1, self._sleep, (3.0, 5.0))
 
     def create(self, kind: Kind, body: Mapping[str, Any]) -> Object | None:
         """Create an object and return it; None when one of that name exists."""
@@ -148,7 +151,7 @@ class Objects:
         verbs = {"POST": "create", "GET": "get", "PUT": "update", "DELETE": "delete"}
         try:
             return self._call(verbs[method], method, kind, name, body)
-        except _Refused as refused:
+        except Refused as refused:
             if refused.status == status and reason in ("", refused.reason):
                 return None
             if refused.status == 404 and name:
@@ -169,7 +172,7 @@ class Objects:
                 return dict(json.loads(self._send(method, kind, name, body, query).data))
             except ApiException as error:
                 if attempt == self._tries - 1 or not _passes(error, method):
-                    raise _Refused(f"{verb} {_the(kind, name)}", error) from None
+                    raise Refused(f"{verb} {_the(kind, name)}", error) from None
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 if attempt == self._tries - 1:
                     raise LodestarError(
@@ -186,7 +189,7 @@ class Objects:
         name: str = "",
         body: Any = None,
         query: Mapping[str, str] | None = None,
-        timeout: tuple[float, float] = _TIMEOUT_S,
+        timeout: tuple[float, float] | None = None,
     ) -> urllib3.HTTPResponse:
         root = "api" if kind.group == "v1" else "apis"
         path = f"/{root}/{kind.group}/namespaces/{self.namespace}/{kind.plural}"
@@ -199,11 +202,11 @@ class Objects:
             auth_settings=["BearerToken"],
             _preload_content=False,
             _return_http_data_only=True,
-            _request_timeout=timeout,
+            _request_timeout=timeout or self._timeout,
         )
 
 
-class _Refused(LodestarError):
+class Refused(LodestarError):
     """The API server's no, as an error that says what to do."""
 
     def __init__(self, what: str, error: ApiException) -> None:
@@ -213,6 +216,11 @@ class _Refused(LodestarError):
         message = str(said.get("message") or error.reason or error.status).strip().rstrip(".")
         cure = _CURES.get(self.status, "Ask the cluster's admin.")
         super().__init__(f"Cannot {what}: {message}.", cure=cure)
+
+    @property
+    def by_quota(self) -> bool:
+        """Return whether it may be a yes when something else has ended."""
+        return self.status == 403 and "exceeded quota" in self.problem
 
 
 class _Missing(LodestarError):

@@ -138,6 +138,26 @@ class TestJobs(ExecutorContract):
         seen = runs.end(runs.launch(0, WAIT))
         assert (seen.phase, seen.reason) == (Phase.FAILED, "deadline")
 
+    def test_a_quota_on_jobs_keeps_runs_waiting_and_ended_ones_make_room(
+        self, runs: Runs, place: Jobs, kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hparam.executors.jobs._ASK_SECONDS", 0.5)
+        runs.end(runs.launch(0, MARK))
+        used = len(connect(place.namespace).list(JOB)[0])
+        quota = ["--namespace", place.namespace, "quota", "few"]
+        kubectl("create", *quota, f"--hard=count/jobs.batch={used + 1}")
+        try:
+            runs.until(
+                lambda: "jobs" in kubectl("get", *quota, "-o=jsonpath={.status.used}").stdout, "counting"
+            )
+            running, waiting = runs.launch(1, WAIT), runs.launch(2, MARK)
+            assert "exceeded quota" in runs.executor.observe()[waiting].message
+            assert runs.end(waiting).phase is Phase.SUCCEEDED
+            assert runs.executor.observe()[runs.name(0)].phase is Phase.SUCCEEDED
+            assert not runs.executor.observe()[running].ended
+        finally:
+            kubectl("delete", *quota)
+
     def test_the_job_says_what_it_belongs_to(self, runs: Runs, place: Jobs) -> None:
         name = runs.prepare(0, MARK)
         owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "run", "uid": "1"}

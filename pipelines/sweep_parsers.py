@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from pipelines.cluster_parsers import AddOptions, AddVerb, Verbs, add_overlay, add_place
+from pipelines.sweep_options import STOP_HELP
 
 START = "start"
 EPILOG = """\
@@ -81,7 +82,7 @@ def _start(action: argparse.ArgumentParser) -> None:
     action.add_argument("--trials", type=int, metavar="N", help="trials in all (default: 40)")
     action.add_argument("--parallel", type=int, metavar="P", help="trials at a time (default: 4)")
     action.add_argument("--metric", metavar="M", help="what is optimised (default: what blesses)")
-    action.add_argument("--stop", metavar="RULE", help="stop hopeless trials early: median or asha")
+    action.add_argument("--stop", metavar="RULE", help=STOP_HELP)
     action.add_argument("--seed", type=int, metavar="S", help="of everything random (default: 0)")
     action.add_argument("--surrogate", metavar="S", help="gp, et, gbrt or random (default: gp)")
     action.add_argument(
@@ -90,6 +91,9 @@ def _start(action: argparse.ArgumentParser) -> None:
     action.add_argument("--initial", type=int, metavar="N", help="points before the surrogate is asked (8)")
     action.add_argument("--target", type=float, metavar="X", help="end when the metric is as good as this")
     action.add_argument("--max-failures", type=int, metavar="N", help="end after so many failed trials")
+    action.add_argument(
+        "--retries", type=int, metavar="N", help="times that a trial is started again after a fault (2)"
+    )
     action.add_argument("--wall-time", metavar="TIME", help="end after so long: 90 (seconds), 45m, 12h")
     action.add_argument("--watch", action="store_true", help="on a cluster: follow the run to its end")
     action.add_argument("--image", default="", metavar="REF", help="on a cluster: another image")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from components.errors import InputError
 from hparam.plan import SweepPlan
 from pipelines.settings import Leaf, validate
+from pipelines.stop_rule import stop_leaves
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -22,7 +23,7 @@ _OPTIONS = {
     "target": ("budget", "target"),
     "max_failures": ("budget", "failures"),
     "wall_time": ("budget", "wall_seconds"),
-    "stop": ("stopping", "rule"),
+    "retries": ("budget", "retries"),
     "surrogate": ("optimizer", "surrogate"),
     "running": ("optimizer", "running"),
     "initial": ("optimizer", "initial"),
@@ -44,6 +45,8 @@ def plan_of(arguments: argparse.Namespace) -> SweepPlan:
         if value is not None:
             origin = f"--{option.replace('_', '-')} {value}"
             leaves.append((key, seconds(value) if option == "wall_time" else value, origin))
+    if arguments.stop is not None:
+        leaves += stop_leaves(arguments.stop)
     return validate(SweepPlan, [leaves])
 
 
@@ -53,7 +56,7 @@ def refuse_new_questions(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: There is one.
     """
-    given = [option for option in _OPTIONS if getattr(arguments, option) is not None]
+    given = [option for option in (*_OPTIONS, "stop") if getattr(arguments, option) is not None]
     wrong = [option for option in given if option not in _CHANGEABLE]
     if wrong or arguments.set or arguments.config or arguments.data:
         what = f"--{wrong[0].replace('_', '-')}" if wrong else "other settings"

@@ -7,6 +7,7 @@ import argparse
 from components.errors import InputError
 from hparam.plan import SweepPlan
 from pipelines.settings import Leaf, validate
+from pipelines.stop_rule import stop_leaves
 
 
 def overrides(arguments: argparse.Namespace) -> list[str]:
@@ -30,11 +31,12 @@ def sweep_plan(arguments: argparse.Namespace) -> SweepPlan | None:
         for key, option, value in (
             (("budget", "trials"), "sweep-trials", arguments.sweep_trials),
             (("budget", "parallel"), "sweep-parallel", arguments.sweep_parallel),
-            (("stopping", "rule"), "stop", arguments.stop),
             (("metric",), "metric", arguments.metric),
         )
         if value is not None
     ]
+    if arguments.stop is not None:
+        given += stop_leaves(arguments.stop)
     if given and arguments.sweep_trials is None:
         raise InputError(
             f"`{given[0][2]}` is about a sweep, but there is none.", cure="Add --sweep-trials N."

@@ -29,15 +29,35 @@ def test_options_become_a_plan() -> None:
         asked(
             *("--trials", "12", "--parallel", "3", "--metric", "mrr", "--stop", "asha", "--seed", "5"),
             *("--surrogate", "et", "--initial", "4", "--target", "0.7", "--max-failures", "2"),
-            *("--wall-time", "2h", "--name", "words", "--running", "cl_min"),
+            *("--wall-time", "2h", "--name", "words", "--running", "cl_min", "--retries", "5"),
         )
     )
     assert (plan.name, plan.metric, plan.seed) == ("words", "mrr", 5)
     assert plan.budget.model_dump() == {
-        "trials": 12, "parallel": 3, "wall_seconds": 7200.0, "failures": 2, "target": 0.7, "retries": 2
+        "trials": 12, "parallel": 3, "wall_seconds": 7200.0, "failures": 2, "target": 0.7, "retries": 5
     }  # fmt: skip
     assert plan.stopping.rule == "asha"
     assert plan.optimizer.model_dump() == {"surrogate": "et", "running": "cl_min", "initial": 4}
+
+
+def test_stopping_rule_takes_details() -> None:
+    stopping = plan_of(asked("--stop", "median:warmup=20,startup=3")).stopping
+    assert (stopping.rule, stopping.warmup, stopping.startup, stopping.interval) == ("median", 20, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ("median:warmup", "`warmup` is not key=value"),
+        ("median:warmup=", "not key=value"),
+        ("median:warmpu=3", "Did you mean `warmup`"),
+        ("asha:reduction=1", "greater than or equal to 2"),
+        ("asha:grace=soon", "integer"),
+    ],
+)
+def test_wrong_detail_of_a_stopping_rule_is_refused(rule: str, says: str) -> None:
+    with pytest.raises(InputError, match=re.escape(says)):
+        plan_of(asked("--stop", rule))
 
 
 def test_without_options_the_plan_is_the_default() -> None:

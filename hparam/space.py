@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from components.errors import InputError, LodestarError
 from components.family import Family
+from components.tuned import with_chosen
 from hparam.dimension import Dimension
 from hparam.parameters import Parameter, parse_parameters
-from hparam.validity import Validity, with_params
+from hparam.validity import Validity
 
 Params = Mapping[str, Any]
 INACTIVE = 0.5
@@ -156,4 +157,4 @@ class Space:
             base: All sections as JSON values; they are not changed.
             params: Dotted setting -> value.
         """
-        return with_params(base, params)
+        return with_chosen(base, params)

@@ -9,6 +9,7 @@ from typing import Any
 import pydantic
 
 from components.family import Family
+from components.tuned import with_chosen
 
 SEARCHED = ("train", "serve")
 
@@ -45,7 +46,7 @@ class Validity:
         return found
 
     def _problems(self, params: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-        changed = with_params(self.base, params)
+        changed = with_chosen(self.base, params)
         for section, check in self._checks.items():
             try:
                 check.validate_python(changed[section])
@@ -53,15 +54,3 @@ class Validity:
                 for detail in error.errors(include_url=False):
                     words = detail["msg"].removeprefix("Value error, ").rstrip(".")
                     yield (section, *map(str, detail["loc"])), f"{words[0].lower()}{words[1:]}."
-
-
-def with_params(settings: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a deep copy of nested settings with dotted ones replaced."""
-    result = copy.deepcopy(dict(settings))
-    for name, value in params.items():
-        *path, last = name.split(".")
-        block = result
-        for part in path:
-            block = block[part]
-        block[last] = copy.deepcopy(value)
-    return result

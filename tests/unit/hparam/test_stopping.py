@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import random
-from types import ModuleType
 
+import optuna
 import pytest
 
 from hparam.spec import StoppingSettings
 from hparam.stopping import Curve, Curves, MedianStopping, SuccessiveHalving, rule_of
 
 
-@pytest.fixture
-def optuna() -> ModuleType:
-    optuna = pytest.importorskip("optuna")
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna
 
 
 def median(**changes: int) -> MedianStopping:
@@ -64,7 +62,7 @@ def test_trials_are_looked_at_after_the_warm_up_once_per_interval() -> None:
 
 # Optuna's pruner is the definition of the rule; it looks at every value as it is reported.
 @pytest.mark.parametrize("seed", range(5))
-def test_median_stopping_decides_as_optuna_does(optuna, seed) -> None:
+def test_median_stopping_decides_as_optuna_does(seed) -> None:
     rng = random.Random(seed)
     rule = median(
         startup=rng.randrange(4), warmup=rng.randrange(4), interval=1 + seed, min_values=rng.randrange(1, 4)
@@ -117,7 +115,7 @@ def test_values_at_the_rung_are_compared_not_those_before_or_after() -> None:
 
 # Optuna's random choice of a bracket is the only difference: one bracket has none.
 @pytest.mark.parametrize("seed", range(5))
-def test_successive_halving_decides_as_optuna_does(optuna, seed) -> None:
+def test_successive_halving_decides_as_optuna_does(seed) -> None:
     rng = random.Random(seed)
     rule = SuccessiveHalving(grace=1 + seed % 2, reduction=2 + seed % 3)
     study = optuna.create_study(pruner=optuna.pruners.SuccessiveHalvingPruner(rule.grace, rule.reduction, 0))

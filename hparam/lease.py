@@ -1,6 +1,6 @@
 """One controller at a time on a cluster: a Lease for each sweep, through which it is also seen and steered.
 
-Other commands put requests into an annotation of the Lease; the controller takes them when it renews, and
+Other commands put requests into an annotation of the Lease; the controller sees them when it renews, and
 publishes how the sweep stands in another.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -20,6 +20,7 @@ from typing import Any
 from components.errors import InputError, LodestarError
 from hparam.executors.manifest import SWEEP_LABEL
 from hparam.executors.objects import LEASE, Object, Objects
+from hparam.inbox import CHANGE, ID, Inbox
 
 STATUS, REQUESTS = "lodestar.dev/status", "lodestar.dev/requests"
 _DURATION_S = 30
@@ -67,7 +68,7 @@ class LeaseLock:
         self._sleep = sleep
         self._renewed = float("-inf")
         self._lost = False
-        self._requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._status: Callable[[], Mapping[str, Any]] | None = None
         self._guard = threading.Lock()
         self._released = threading.Event()
@@ -114,6 +115,7 @@ class LeaseLock:
             return
         self._thread.join(self._duration)
         self._thread = None
+        self._inbox.finish()
         if self.held:
             with suppress(LodestarError):  # It expires by itself.
                 self._write(lambda lease: lease["spec"].update(holderIdentity=None))
@@ -129,8 +131,8 @@ class LeaseLock:
             self._status = status
 
     def take(self) -> list[dict[str, Any]]:
-        """Return the requests that have come since the last call."""
-        return [self._requests.get() for _ in range(self._requests.qsize())]
+        """Return the requests that have come since the last call; those before are then removed."""
+        return self._inbox.take()
 
     def _take(self, expired: str = "") -> bool:
         """Take a Lease that is free, or whose last renewal was `expired`; return whether it could be."""
@@ -169,7 +171,7 @@ class LeaseLock:
                 return
 
     def _write(self, change: Callable[[Object], Any]) -> None:
-        """Change the Lease that this process holds, take its requests and put the status in."""
+        """Change the Lease that this process holds, look for requests and put the status in."""
         for _ in range(_TRIES):
             began = self._clock()
             lease = self._objects.get(LEASE, lease_name(self._sweep))
@@ -177,7 +179,9 @@ class LeaseLock:
                 self._lost = True
                 return
             annotations = lease["metadata"].setdefault("annotations", {})
-            requests = json.loads(annotations.pop(REQUESTS, "[]"))
+            left = self._inbox.look(json.loads(annotations.pop(REQUESTS, "[]")))
+            if left:
+                annotations[REQUESTS] = json.dumps(left)
             text = self._status_text()
             if len(text) in range(1, _STATUS_BYTES):
                 annotations[STATUS] = text
@@ -185,8 +189,6 @@ class LeaseLock:
             # Somebody may have asked for something since it was read.
             if self._objects.replace(LEASE, lease) is not None:
                 self._renewed = began
-                for one in requests:
-                    self._requests.put(one)
                 return
 
     def _status_text(self) -> str:
@@ -232,7 +234,8 @@ def request(objects: Objects, sweep: str, change: Mapping[str, Any]) -> None:
         if lease is None:
             raise _unknown(objects, sweep)
         annotations = lease["metadata"].setdefault("annotations", {})
-        asked = [*json.loads(annotations.get(REQUESTS, "[]")), dict(change)]
+        new = {ID: uuid.uuid4().hex, CHANGE: dict(change)}
+        asked = [*json.loads(annotations.get(REQUESTS, "[]")), new]
         annotations[REQUESTS] = json.dumps(asked)
         if objects.replace(LEASE, lease) is not None:
             return

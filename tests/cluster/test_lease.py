@@ -148,6 +148,26 @@ def test_requests_that_come_without_a_controller_are_the_first_that_the_next_tak
     second.release()
 
 
+def test_request_that_a_dead_controller_had_begun_with_comes_again(
+    objects: Objects, sweep: str, lock: LeaseLock
+) -> None:
+    lock.release()
+    request(objects, sweep, {"trials": 60})
+    dead = lock_of(objects, sweep, "dead", period=1000.0)
+    dead.acquire()
+    assert LeaseControl(dead).take() == [{"trials": 60}]
+    second = lock_of(objects, sweep, "two")
+    second.acquire()
+    control = LeaseControl(second)
+    assert control.take() == [{"trials": 60}]
+    control.take()
+    second.release()
+    third = lock_of(objects, sweep, "three")
+    third.acquire()
+    assert LeaseControl(third).take() == []
+    third.release()
+
+
 def test_a_status_that_is_too_large_costs_nobody_the_lease(
     objects: Objects, sweep: str, lock: LeaseLock
 ) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -83,22 +81,16 @@ def test_sweep_whose_controller_is_killed_after_every_record_and_launch_comes_to
     assert began == ["x"] * TRIALS
 
 
-def test_next_controller_goes_on_within_two_seconds(whole, tmp_path):
+def test_next_controller_goes_on_while_trials_of_a_killed_one_run(whole, tmp_path):
     folder = new_sweep(tmp_path)
     first = start("whole", folder.path)
     while len(folder.journal.read_text().splitlines()) < 20:
         time.sleep(0.01)
-    os.kill(first.pid, signal.SIGKILL)
+    first.kill()
     first.communicate()
-    written = len(folder.journal.read_text().splitlines())
-    began = time.monotonic()
-    second = start("whole", folder.path)
-    while len(folder.journal.read_text().splitlines()) < written + 2:
-        time.sleep(0.01)
-    took = time.monotonic() - began
-    second.communicate(timeout=100)
+    assert read_journal(folder.journal).in_state(TrialState.RUNNING)
+    output_of("whole", folder.path)
     assert outcome(read_journal(folder.journal)) == outcome(whole)
-    assert took < 2
 
 
 def test_terminated_controller_leaves_its_trials_running_for_the_next(whole, tmp_path):

@@ -28,6 +28,12 @@ def limit_reached(sweep: Sweep, now: float) -> End | None:
     if budget.target is not None and best is not None and sweep.loss(best.value) <= sweep.loss(budget.target):
         return End("target", f"trial {best.number} has reached {metric} {best.value:.6g}")
     failed = sweep.in_state(TrialState.FAILED)
+    hopeless = next(
+        (t for t in failed if t.reason == "input" and t.proposer.get("strategy") == "default"), None
+    )
+    if hopeless is not None:
+        # Data or settings that fail the first trial fail all.
+        return End("failures", f"the settings as they are cannot be tried: {hopeless.message}")
     if len(failed) >= budget.allowed_failures:
         return End("failures", f"{len(failed)} trials have failed, the last with {_newest(sweep)}")
     if budget.wall_seconds is not None and now - sweep.created >= budget.wall_seconds:

@@ -39,6 +39,21 @@ def test_a_fifth_of_the_trials_may_fail_and_three_in_any_case(trials, failures, 
     assert end.reason == "failures" and "input: no ratings" in end.message
 
 
+@pytest.mark.parametrize(
+    ("strategy", "reason", "over"),
+    [("default", "input", True), ("default", "error", False), ("initial", "input", False)],
+)
+def test_data_that_the_settings_as_they_are_cannot_be_tried_with_end_the_sweep(
+    strategy, reason, over
+) -> None:
+    sweep = sweep_of([{**FAILED, "reason": reason}, None])
+    first = replace(sweep.trials[0], proposer={"k": 0, "strategy": strategy})
+    end = limit_reached(replace(sweep, trials=(first, sweep.trials[1])), 100.0)
+    assert (end is not None) == over
+    if over:
+        assert end.message == "the settings as they are cannot be tried: no ratings"
+
+
 @pytest.mark.parametrize(("higher", "reached"), [(False, 0.9), (False, 0.8), (True, 0.9), (True, 0.95)])
 def test_target_is_reached_by_its_value_or_a_better(higher, reached) -> None:
     worse = 0.7 if higher else 1.0

@@ -26,7 +26,8 @@ unit: setup  ## Fast tests, real HTTP and gRPC included
 	@$(PYTHON) -m pytest tests/unit tests/contract
 
 integration: setup  ## Real TFX runs, and training under faults
-	@$(PYTHON) -m pytest tests/integration tests/chaos
+	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests/integration
+	@$(PYTHON) -m pytest tests/chaos
 
 benchmark:  ## Print the measured tables; downloads ML-100K, or takes it from LODESTAR_DATA_MIRROR
 	@bash .ci/setup --group benchmark

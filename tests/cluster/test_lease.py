@@ -26,8 +26,11 @@ def objects(namespace: str) -> Objects:
 
 
 @pytest.fixture
-def sweep() -> str:
-    return f"demo-{secrets.token_hex(3)}"
+def sweep(objects: Objects) -> Iterator[str]:
+    name = f"demo-{secrets.token_hex(3)}"
+    yield name
+    # What is published here is no sweep's status, which lists of sweeps would show.
+    objects.delete(LEASE, lease_name(name))
 
 
 @pytest.fixture

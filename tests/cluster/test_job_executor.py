@@ -43,7 +43,7 @@ class Jobs:
         # What an earlier test has left behind is still ending.
         self.sweep = f"demo-{secrets.token_hex(2)}"
         self.namespace = namespace
-        self.trials = folder / "sweeps" / self.sweep / "trials"
+        self.trials = folder / "sweeps-of-jobs" / self.sweep / "trials"
         self.template = small_job(folder, ["python", "-u", "-c", COMMAND])
 
     def executor(self, sweep: str = "") -> JobExecutor:

@@ -151,7 +151,7 @@ def swept(namespace: str, overlay: Path, spec: SweepSpec, request: pytest.Fixtur
     monkeypatch = pytest.MonkeyPatch()
     request.addfinalizer(monkeypatch.undo)
     monkeypatch.setattr("hparam.executors.jobs._IMAGE_SECONDS", 5.0)
-    folder, objects = SweepFolder(overlay / "sweeps" / spec.name), connect(namespace)
+    folder, objects = SweepFolder(overlay / "sweeps-of-root" / spec.name), connect(namespace)
     template = render_trial(platform(overlay), IMAGE)
     Journal.create(folder, spec, time.time)
     before = os.umask(0)  # This controller is root, its trials are not.
@@ -176,7 +176,7 @@ def test_every_trial_of_a_sweep_in_pods_succeeds_in_the_end(swept: Sweep) -> Non
 
 
 def test_faults_of_the_cluster_are_retried_and_have_their_reasons(swept: Sweep, overlay: Path) -> None:
-    lines = (overlay / "sweeps" / "faulty" / "journal.jsonl").read_text().splitlines()
+    lines = (overlay / "sweeps-of-root" / "faulty" / "journal.jsonl").read_text().splitlines()
     lost = {r["trial"]: r["reason"] for r in map(json.loads, lines) if r["event"] == "lost"}
     assert lost == {KILLED: "gone", IMAGELESS: "image", GREEDY: "oom"}
     assert {t.number: t.attempt for t in swept.trials if t.attempt} == {KILLED: 1, IMAGELESS: 1, GREEDY: 1}
@@ -218,7 +218,7 @@ def test_the_lease_tells_how_the_sweep_ended_and_is_free(swept: Sweep, namespace
 def test_a_distributed_trial_is_a_tfjob(namespace: str, overlay: Path, spec: SweepSpec) -> None:
     settings = {**spec.settings, "compute": {**spec.settings["compute"], "workers": 2}}
     spread = spec.model_copy(update={"name": "spread", "settings": settings})
-    run, name = SweepFolder(overlay / "sweeps" / "spread").trial(0, 0), run_name("spread", 0, 0)
+    run, name = SweepFolder(overlay / "sweeps-of-root" / "spread").trial(0, 0), run_name("spread", 0, 0)
     request_of(spread, 0, {}).write(run)
     objects, found = connect(namespace), platform(overlay)
     tfjob = render_tfjob(found, IMAGE)

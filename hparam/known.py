@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.errors import LodestarError
-from hparam.space import Params, Space
+from hparam.space import Space
+from hparam.trials import Params
 
 Array = NDArray[Any]
 # Closer points, in every parameter's unit interval, tell nothing new.

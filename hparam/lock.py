@@ -76,7 +76,7 @@ class FileLock:
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a controller holds the lock at `path`."""
+    """Return whether somebody holds the lock at `path`: a sweep's controller, or a run."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

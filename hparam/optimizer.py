@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from components.errors import LodestarError
 from hparam.known import Known
-from hparam.space import Params, Space, SpaceExhausted
+from hparam.space import Space, SpaceExhausted
 from hparam.spec import OptimizerSettings
+from hparam.trials import Params
 
 TRIES = 200
 

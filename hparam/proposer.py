@@ -16,8 +16,9 @@ import numpy as np
 
 from hparam.known import Known
 from hparam.optimizer import Proposal, needs_surrogate, propose, random_point
-from hparam.space import Params, Space
+from hparam.space import Space
 from hparam.spec import OptimizerSettings
+from hparam.trials import Params
 
 
 class Proposer:

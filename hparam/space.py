@@ -15,9 +15,9 @@ from components.family import Family
 from components.tuned import with_chosen
 from hparam.dimension import Dimension
 from hparam.parameters import Parameter, parse_parameters
+from hparam.trials import Params
 from hparam.validity import Validity
 
-Params = Mapping[str, Any]
 INACTIVE = 0.5
 
 

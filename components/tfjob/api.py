@@ -210,10 +210,11 @@ def _passes(error: Exception) -> bool:
 
 
 def _reason(error: ApiException) -> str:
-    return str(_body(error).get("reason", ""))
+    return str(body_of(error).get("reason", ""))
 
 
-def _body(error: ApiException) -> dict[str, Any]:
+def body_of(error: ApiException) -> dict[str, Any]:
+    """Return the Status that the API server answered with; empty when it is none."""
     try:
         body = json.loads(error.body)
     except (TypeError, ValueError):
@@ -221,8 +222,12 @@ def _body(error: ApiException) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+def message_of(error: ApiException) -> str:
+    """Return the API server's reason in words, without a period."""
+    return str(body_of(error).get("message") or error.reason or error.status).strip().rstrip(".")
+
+
 def _refused(what: str, error: ApiException) -> LodestarError:
-    message = str(_body(error).get("message") or error.reason or error.status).strip().rstrip(".")
     return LodestarError(
-        f"Cannot {what}: {message}.", cure=_CURES.get(error.status, "Ask the cluster's admin.")
+        f"Cannot {what}: {message_of(error)}.", cure=_CURES.get(error.status, "Ask the cluster's admin.")
     )

@@ -10,7 +10,7 @@ from components.tfjob.template import CONTAINER
 
 _TYPE, _INDEX = "training.kubeflow.org/replica-type", "training.kubeflow.org/replica-index"
 # Reasons for which an image will not come by waiting a little.
-_NO_IMAGE = {"ErrImageNeverPull", "ImagePullBackOff", "ErrImagePull", "InvalidImageName"}
+NO_IMAGE = {"ErrImageNeverPull", "ImagePullBackOff", "ErrImagePull", "InvalidImageName"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def waiting_for(pod: Any) -> str:
     waiting = status.state.waiting if status and status.state else None
     if waiting is None or waiting.reason in (None, "ContainerCreating", "PodInitializing"):
         return ""
-    image = f"image {status.image} is missing: " if waiting.reason in _NO_IMAGE else ""
+    image = f"image {status.image} is missing: " if waiting.reason in NO_IMAGE else ""
     return f"{image}{waiting.reason}" + (f", {waiting.message}" if waiting.message else "")
 
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from components.distributed.exits import restarts
+from components.tfjob.pods import NO_IMAGE
 from hparam.executors import Observed, Phase
 from hparam.executors.objects import Object
-
-# From here on an exit code is a signal, or a lost peer: not what the trial itself ends with.
-_OUTSIDE = 128
-# Reasons for which a container does not come up by itself.
-IMAGE_REASONS = {"ErrImageNeverPull", "ImagePullBackOff", "ErrImagePull", "InvalidImageName"}
 
 
 @dataclass(frozen=True)
 class Ending:
     """How one container ended."""
 
-    pod: str
     code: int
     reason: str
 
@@ -59,7 +55,7 @@ def without_image(pods: Sequence[Object]) -> str:
     for pod in pods:
         for status in _statuses(pod):
             waiting = (status.get("state") or {}).get("waiting") or {}
-            if waiting.get("reason") in IMAGE_REASONS:
+            if waiting.get("reason") in NO_IMAGE:
                 return f"image {status['image']} cannot be pulled: {waiting['reason']}"
     return ""
 
@@ -108,7 +104,8 @@ def _of_failed(pod: Object) -> Observed:
         return Observed(Phase.FAULT, "oom", f"pod {name} was killed for using more memory than {limit}")
     if pod["metadata"].get("deletionTimestamp"):
         return Observed(Phase.FAULT, "gone", f"pod {name} was deleted while it ran")
-    if ending.code >= _OUTSIDE:
+    # A signal, or a lost peer: not what the trial itself ends with.
+    if restarts(ending.code):
         return Observed(Phase.FAULT, "killed", f"pod {name} was killed: exit code {ending.code}")
     return Observed(Phase.FAILED, f"exit {ending.code}", f"pod {name} ended with exit {ending.code}")
 
@@ -117,7 +114,7 @@ def _endings(pod: Object) -> Iterator[Ending]:
     for status in _statuses(pod):
         ended = (status.get("state") or {}).get("terminated")
         if ended and ended.get("exitCode"):
-            yield Ending(pod["metadata"]["name"], int(ended["exitCode"]), str(ended.get("reason", "")))
+            yield Ending(int(ended["exitCode"]), str(ended.get("reason", "")))
 
 
 def _memory(pod: Object) -> str:

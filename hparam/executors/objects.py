@@ -12,6 +12,7 @@ import urllib3
 from kubernetes.client import ApiClient, ApiException
 
 from components.errors import LodestarError
+from components.tfjob.api import body_of, message_of
 
 Object = dict[str, Any]
 _TIMEOUT_S = (5.0, 30.0)
@@ -210,12 +211,10 @@ class Refused(LodestarError):
     """The API server's no, as an error that says what to do."""
 
     def __init__(self, what: str, error: ApiException) -> None:
-        said = _body(error)
         self.status = int(error.status or 0)
-        self.reason = str(said.get("reason", ""))
-        message = str(said.get("message") or error.reason or error.status).strip().rstrip(".")
+        self.reason = str(body_of(error).get("reason", ""))
         cure = _CURES.get(self.status, "Ask the cluster's admin.")
-        super().__init__(f"Cannot {what}: {message}.", cure=cure)
+        super().__init__(f"Cannot {what}: {message_of(error)}.", cure=cure)
 
     @property
     def by_quota(self) -> bool:
@@ -233,14 +232,6 @@ def _the(kind: Kind, name: str) -> str:
 
 def _passes(error: ApiException, method: str) -> bool:
     # On creation a conflict is a race about a quota; the server asks to try again.
-    if method == "POST" and _body(error).get("reason") == "Conflict":
+    if method == "POST" and body_of(error).get("reason") == "Conflict":
         return True
     return error.status in (0, 429) or error.status >= 500
-
-
-def _body(error: ApiException) -> dict[str, Any]:
-    try:
-        body = json.loads(error.body)
-    except (TypeError, ValueError):
-        return {}
-    return body if isinstance(body, dict) else {}

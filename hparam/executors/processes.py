@@ -25,6 +25,7 @@ from typing import Any
 from components.errors import LodestarError
 from hparam.executors import Observed, Phase
 from hparam.executors.shim import EXIT, LOG, PROCESS
+from hparam.lock import is_locked
 
 TRIAL = (sys.executable, "-u", "-W", "ignore", "-m", "hparam.trial")
 LINES = 20
@@ -101,7 +102,7 @@ class ProcessExecutor:
         end = time.monotonic() + _GRACE_SECONDS
         number: signal.Signals | None = signal.SIGTERM
         # The lock also says that the process group is still this run's: its number is not in use again.
-        while _is_locked(folder / _LOCK):
+        while is_locked(folder / _LOCK):
             group = _read(folder / PROCESS).get("group")
             if group is not None and number is not None:
                 _signal(int(group), number)
@@ -134,7 +135,7 @@ class ProcessExecutor:
         )
 
     def _look(self, name: str, folder: Path) -> Observed | None:
-        if not (folder / EXIT).exists() and _is_locked(folder / _LOCK):
+        if not (folder / EXIT).exists() and is_locked(folder / _LOCK):
             return Observed(Phase.RUNNING)
         # Looked at after the lock: a run that ends in between has its exit code by now.
         code = _read(folder / EXIT).get("code")
@@ -183,17 +184,6 @@ def _locked(lock: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _locked(lock)
-    finally:
-        os.close(lock)
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -68,5 +67,5 @@ class OnCluster:
             return False
         # The controller's clock may differ from ours by a little; a Lease is renewed every other second.
         renewed = datetime.fromisoformat(spec["renewTime"].replace("Z", "+00:00"))
-        age = datetime.fromtimestamp(time.time(), timezone.utc) - renewed
+        age = datetime.now(timezone.utc) - renewed
         return age.total_seconds() < 4 * float(spec.get("leaseDurationSeconds") or 15)

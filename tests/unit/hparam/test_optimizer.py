@@ -16,8 +16,9 @@ from components.family import find_family
 from hparam.dimension import Choice, Number
 from hparam.optimizer import Proposal, propose
 from hparam.parameters import Parameter
-from hparam.space import Params, Space, SpaceExhausted
+from hparam.space import Space, SpaceExhausted
 from hparam.spec import OptimizerSettings
+from hparam.trials import Params
 from pipelines.settings import load_settings
 from tests.landscapes import BRANIN, HARTMANN6, drawn, regrets, told
 

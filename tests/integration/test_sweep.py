@@ -12,6 +12,7 @@ import sys
 import time
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,18 +101,27 @@ def test_from_sweep_refuses_another_family(swept) -> None:
     assert FAMILY in done.stderr
 
 
-def test_killed_sweep_goes_on_where_it_was(swept, ratings_folder: Path) -> None:
-    lodestar, _ = swept
-    options = (*FIXED, "--data", str(ratings_folder), "--trials", "3", "--name", "killed")
-    command = [sys.executable, "-m", "pipelines", "sweep", FAMILY, *options]
+@contextlib.contextmanager
+def controlling(
+    lodestar: Lodestar, name: str, started: int, *options: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a sweep, and yield its controller when it has started so many trials."""
+    command = [sys.executable, "-m", "pipelines", "sweep", FAMILY, *options, "--name", name]
     environment = {**os.environ, "LODESTAR_HOME": str(lodestar.home)}
     with subprocess.Popen(
         command, cwd=lodestar.code, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as controller:
         deadline = time.monotonic() + 300
-        while sum(r["event"] == "started" for r in records(lodestar, "killed")) < 2:
+        while sum(r["event"] == "started" for r in records(lodestar, name)) < started:
             assert controller.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
+        yield controller
+
+
+def test_killed_sweep_goes_on_where_it_was(swept, ratings_folder: Path) -> None:
+    lodestar, _ = swept
+    options = (*FIXED, "--data", str(ratings_folder), "--trials", "3")
+    with controlling(lodestar, "killed", 2, *options) as controller:
         refused = lodestar("sweep", FAMILY, "--name", "killed", "--resume")
         assert refused.returncode == 1
         assert f"process {controller.pid}" in refused.stderr
@@ -129,25 +139,8 @@ def test_killed_sweep_goes_on_where_it_was(swept, ratings_folder: Path) -> None:
 
 def test_stopped_sweep_leaves_no_trial_behind(swept, ratings_folder: Path) -> None:
     lodestar, _ = swept
-    slow = (
-        "--set",
-        "train.epochs=100000",
-        "--set",
-        "train.patience=100000",
-        "--trials",
-        "4",
-        "--name",
-        "stopped",
-    )
-    command = [sys.executable, "-m", "pipelines", "sweep", FAMILY, *slow, "--data", str(ratings_folder)]
-    environment = {**os.environ, "LODESTAR_HOME": str(lodestar.home)}
-    with subprocess.Popen(
-        command, cwd=lodestar.code, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as controller:
-        deadline = time.monotonic() + 300
-        while sum(r["event"] == "started" for r in records(lodestar, "stopped")) < 4:
-            assert controller.poll() is None and time.monotonic() < deadline
-            time.sleep(0.05)
+    slow = ("--set", "train.epochs=100000", "--set", "train.patience=100000", "--trials", "4")
+    with controlling(lodestar, "stopped", 4, *slow, "--data", str(ratings_folder)) as controller:
         assert lodestar("sweep", "stop", "stopped").returncode == 0
         assert controller.wait(60) == 1
     assert lodestar("sweep", "status", "stopped").returncode == 1

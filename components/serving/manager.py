@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from components.errors import LodestarError
 
-from .errors import Code, ServingError
+from .errors import Code, ServingError, invalid
 from .source import Found, Versions
 from .status import Event, State, VersionStatus
 
@@ -89,16 +89,19 @@ class Manager:
         return list(self._busy.values())
 
     @contextmanager
-    def lease(self, model: str, version: int | None = None) -> Iterator[Served]:
+    def lease(self, model: str, version: int | None = None, label: str = "") -> Iterator[Served]:
         """Hold a version for one request; it is not freed before the request is done.
 
         Args:
             model: The model's name.
             version: None for the newest available one.
+            label: A version's label instead of its number; empty for none.
 
         Raises:
-            ServingError: NOT_FOUND: nothing such is available.
+            ServingError: NOT_FOUND: nothing such is available. INVALID_ARGUMENT: there is no such label.
         """
+        if label:
+            raise invalid(f"Unrecognized servable version label: {label}")
         with self._lock:
             served = self._pick(model, version)
             served.users += 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -18,13 +18,13 @@ from components.errors import LodestarError
 
 from . import grpc_api, servable
 from .manager import Manager
+from .options import ServerOptions
 from .ports import authority, refused
 from .rest_api import RestApi
 from .source import Source
 from .status import Event
 
 _MAX_CONNECTIONS = 1000
-_WORKERS_PER_CORE = 4
 _START_SECONDS = 10.0
 
 
@@ -32,51 +32,54 @@ class ModelServer:
     """Serve every model under a folder; start once, stop once.
 
     Args:
-        root: The serving root.
-        poll_seconds: Pause between two looks at it.
+        options: What to serve, where and how.
         on_event: Gets one event for each thing that happens; called from several threads.
     """
 
-    def __init__(self, root: Path, poll_seconds: float, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, options: ServerOptions, on_event: Callable[[Event], None]) -> None:
         tf.get_logger().setLevel("ERROR")
-        self._root = root
+        self._options = options
         self._on_event = on_event
-        size = _WORKERS_PER_CORE * (os.cpu_count() or 1)
-        self._rest_workers, self._grpc_workers = ThreadPoolExecutor(size), ThreadPoolExecutor(size)
-        self._manager = Manager(artifact.verify, servable.load, on_event)
-        self._source = Source(root, poll_seconds, self._manager.aspire)
+        self._rest_workers = ThreadPoolExecutor(options.rest_threads)
+        self._grpc_workers = ThreadPoolExecutor(options.grpc_threads)
+        load = partial(servable.load, options=options.load)
+        self._manager = Manager(artifact.verify, load, on_event)
+        self._root = options.root or Path(options.model_base_path)
+        self._source = Source(self._root, options.file_system_poll_wait_seconds, self._manager.aspire)
         self._grpc = grpc_api.make_server(self._manager, self._grpc_workers)
         app = RestApi(self._manager, self._rest_workers)
         self._rest = uvicorn.Server(_rest_config(app))
         self._rest_thread = threading.Thread(target=self._run_rest, name="serving-rest")
         self._rest_socket: socket.socket | None = None
 
-    def start(self, rest_socket: socket.socket, host: str, grpc_port: int, grpc_flag: str) -> None:
+    def start(self, rest_socket: socket.socket | None) -> None:
         """Load what is there, then open both APIs, then go on watching.
 
         Args:
-            rest_socket: Bound, not listening; the server closes it.
-            host: Address for gRPC.
-            grpc_port: Port for gRPC; 0 takes any free one.
-            grpc_flag: The flag that an error about the port names.
+            rest_socket: Bound, not listening; the server closes it. None for no REST API.
 
         Raises:
             InputError: The gRPC port is taken.
             LodestarError: The REST API does not come up.
         """
         self._rest_socket = rest_socket
-        try:
-            bound = self._grpc.add_insecure_port(authority(host, grpc_port))
-        except RuntimeError as error:
-            raise refused(host, grpc_port, grpc_flag, "the address is in use") from error
         self._load_what_is_there()
+        bound = self._bind_grpc()
         self._grpc.start()
-        self._rest_thread.start()
-        self._await_rest()
+        where = f"gRPC {authority(self._options.host, bound)}"
+        if rest_socket is not None:
+            self._rest_thread.start()
+            self._await_rest()
+            where = f"REST http://{authority(self._options.host, rest_socket.getsockname()[1])} {where}"
         self._source.start()
-        rest_port = rest_socket.getsockname()[1]
-        where = f"REST http://{authority(host, rest_port)} gRPC {authority(host, bound)}"
         self._on_event(Event("listening", detail=where))
+
+    def _bind_grpc(self) -> int:
+        host, port = self._options.host, self._options.port
+        try:
+            return self._grpc.add_insecure_port(authority(host, port))
+        except RuntimeError as error:
+            raise refused(host, port, self._options.port_flags[1], "the address is in use") from error
 
     def stop(self, grace_seconds: float) -> None:
         """Take no new requests, finish those under way, free the models.
@@ -88,7 +91,8 @@ class ModelServer:
         self._rest.config.timeout_graceful_shutdown = int(grace_seconds)
         self._rest.should_exit = True
         self._grpc.stop(grace_seconds).wait()
-        self._rest_thread.join()
+        if self._rest_thread.is_alive():
+            self._rest_thread.join()
         self._manager.close(grace_seconds)
         for workers in (self._rest_workers, self._grpc_workers):
             workers.shutdown(wait=False, cancel_futures=True)

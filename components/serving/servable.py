@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from .errors import Code, ServingError, invalid
 from .json_tensor import Array
+from .options import LoadOptions
 
 DEFAULT_SIGNATURE = "serving_default"
 _NAMES = {"float32": "float", "float64": "double", "float16": "half"}
@@ -27,14 +28,15 @@ def dtype_name(dtype: int) -> str:
     return _NAMES.get(name, name)
 
 
-def load(path: Path) -> Servable:
-    """Load a SavedModel and run each of its signatures once.
+def load(path: Path, options: LoadOptions = LoadOptions()) -> Servable:  # noqa: B008 - it is frozen
+    """Load a SavedModel and warm it up.
 
     Raises:
         Exception: Whatever TensorFlow makes of a folder that is no good SavedModel.
     """
-    servable = Servable(path)
-    servable.warm_up()
+    servable = Servable(path, options)
+    if options.warm_up:
+        servable.warm_up()
     return servable
 
 
@@ -42,14 +44,19 @@ class Servable:
     """A loaded version; every method may be called from many threads at once.
 
     Args:
-        path: Folder of a SavedModel with the `serve` tag.
+        path: Folder of a SavedModel.
+        options: Which of its graphs, and how many threads.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: LoadOptions = LoadOptions()) -> None:  # noqa: B008
         self._graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=self._graph)
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=options.intra_op_threads,
+            inter_op_parallelism_threads=options.inter_op_threads,
+        )
+        self._session = tf.compat.v1.Session(graph=self._graph, config=config)
         with self._graph.as_default():
-            meta = tf.compat.v1.saved_model.load(self._session, [tf.saved_model.SERVING], str(path))
+            meta = tf.compat.v1.saved_model.load(self._session, list(options.tags), str(path))
         self.signatures: dict[str, Any] = dict(meta.signature_def)
         # A signature of something else than dense tensors (the initializer is one) shows only in metadata.
         self._runnable = {

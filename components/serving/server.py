@@ -22,46 +22,31 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 from . import ports
+from .options import LoadOptions, ServerOptions
 from .status import Event
 
-REST_FLAG = "--rest-port"
-GRPC_FLAG = "--grpc-port"
-REST_PORT = 8501
-GRPC_PORT = 8500
-
-_GRACE_SECONDS = 30.0
+__all__ = ["LoadOptions", "ServerOptions", "serve"]
 
 
-def serve(
-    root: Path,
-    on_event: Callable[[Event], None],
-    *,
-    host: str = "127.0.0.1",
-    rest_port: int = REST_PORT,
-    grpc_port: int = GRPC_PORT,
-    poll_seconds: float = 1.0,
-) -> None:
-    """Serve every model under `root` until SIGTERM or SIGINT.
+def serve(options: ServerOptions, on_event: Callable[[Event], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests under way and return.
 
-    Then requests under way are finished and the call returns. Call it from the main thread. New models and
-    versions are followed without a restart.
+    Call it from the main thread. New models and versions are followed without a restart.
 
     Args:
-        root: `<root>/<model>/<version>/`; it may be empty or missing, models are served when they appear.
+        options: What to serve, where and how.
         on_event: Gets one event for each thing that happens; `str(event)` is a line for the terminal.
-        host: Address to listen on; the default cannot be reached from other machines.
-        rest_port: 0 takes any free port; the `listening` event says which.
-        grpc_port: The same.
-        poll_seconds: Pause between two looks at `root`.
 
     Raises:
-        InputError: A port is taken; names it and the flag to change.
+        InputError: A port is taken, or a configuration file cannot be used.
+        LodestarError: A model that the options name could not be loaded; in root mode that is no error.
     """
-    rest_socket = ports.bind(host, rest_port, REST_FLAG)
-    ports.check(host, grpc_port, GRPC_FLAG)
+    rest_flag, grpc_flag = options.port_flags
+    rest_port = options.rest_api_port
+    rest_socket = None if rest_port is None else ports.bind(options.host, rest_port, rest_flag)
+    ports.check(options.host, options.port, grpc_flag)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -72,9 +57,9 @@ def serve(
 
     # What the imports made never goes away; leaving it out of every collection keeps unloading cheap.
     gc.freeze()
-    server = ModelServer(root, poll_seconds, on_event)
-    server.start(rest_socket, host, grpc_port, GRPC_FLAG)
+    server = ModelServer(options, on_event)
+    server.start(rest_socket)
     stopped.wait()
     on_event(Event("stopping", detail="after the requests under way"))
-    server.stop(_GRACE_SECONDS)
+    server.stop(options.drain_in_ms / 1000)
     on_event(Event("stopped"))

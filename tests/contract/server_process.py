@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,17 +15,30 @@ START_SECONDS = 120.0
 
 
 class ServerProcess:
-    """Start the server on free ports; the addresses are known once it listens."""
+    """Start the server on free ports; the addresses are known once it listens.
 
-    def __init__(self, root: Path, poll_seconds: float = 0.05) -> None:
+    `ServerProcess(root)` serves a root; `ServerProcess(None, flags=[...])` is `python -m components.serving`
+    with these flags.
+    """
+
+    def __init__(
+        self, root: Path | None, poll_seconds: float = 0.05, *, flags: Sequence[str] = (), wait: bool = True
+    ) -> None:
         script = Path(__file__).with_name("run_server.py")
+        arguments = [str(root), str(poll_seconds)] if root else list(flags)
         self._changed = threading.Condition()
         self.events: list[dict[str, Any]] = []
+        self.rest = self.grpc = ""
         self.process = subprocess.Popen(
-            [sys.executable, str(script), str(root), str(poll_seconds)], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        if wait:
+            self.wait_until_listening()
+
+    def wait_until_listening(self) -> None:
+        """Return once both APIs answer."""
         where = self.wait_for("listening", timeout=START_SECONDS)["detail"].split()
         self.rest, self.grpc = where[1], where[3]
 

@@ -292,9 +292,9 @@ def test_taken_port_names_the_port_and_the_flag(tmp_path, flag):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ports = {"rest_port": 0, "grpc_port": 0, f"{flag}_port": port}
+        ports = {"rest_api_port": 0, "port": 0, {"rest": "rest_api_port", "grpc": "port"}[flag]: port}
         with pytest.raises(InputError) as caught:
-            server.serve(tmp_path, print, **ports)
+            server.serve(server.ServerOptions(root=tmp_path, **ports), print)
     assert f":{port}" in caught.value.problem
     assert f"--{flag}-port" in caught.value.cure
 

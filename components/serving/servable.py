@@ -9,14 +9,19 @@ from __future__ import annotations
 import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from . import signature_inputs
 from .errors import Code, ServingError, invalid
 from .json_tensor import Array
 from .options import LoadOptions
+
+if TYPE_CHECKING:
+    from .batching import Scheduler
 
 DEFAULT_SIGNATURE = "serving_default"
 _NAMES = {"float32": "float", "float64": "double", "float16": "half"}
@@ -49,6 +54,8 @@ class Servable:
     """
 
     def __init__(self, path: Path, options: LoadOptions = LoadOptions()) -> None:  # noqa: B008
+        self._scheduler: Scheduler | None = options.batching
+        self._max_rows = options.max_rows
         self._graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=options.intra_op_threads,
@@ -61,6 +68,9 @@ class Servable:
         # A signature of something else than dense tensors (the initializer is one) shows only in metadata.
         self._runnable = {
             name: signature for name, signature in self.signatures.items() if _is_dense(signature)
+        }
+        self._defaults = {
+            name: signature_inputs.defaults(signature) for name, signature in self._runnable.items()
         }
         self._tensors = {
             info.name: self._graph.get_tensor_by_name(info.name)
@@ -82,34 +92,51 @@ class Servable:
             raise invalid(f"Failed to get input map for signature: {signature_name or 'DEFAULT'}")
         return {key: dtype_name(info.dtype) for key, info in signature.inputs.items()}
 
+    def optional_inputs(self, signature_name: str) -> frozenset[str]:
+        """Return the inputs that need not be sent: those with a default value."""
+        return frozenset(self._defaults.get(signature_name or DEFAULT_SIGNATURE, ()))
+
     def predict(
-        self, signature_name: str, inputs: Mapping[str, Array], output_filter: Sequence[str] = ()
+        self,
+        signature_name: str,
+        inputs: Mapping[str, Array],
+        output_filter: Sequence[str] = (),
+        deadline: float | None = None,
     ) -> dict[str, Array]:
-        """Run a signature.
+        """Run a signature, together with other requests when batching is on.
 
         Args:
             signature_name: Empty for the default signature.
-            inputs: Input name -> array; strings are object arrays of `bytes`.
+            inputs: Input name -> array; strings are object arrays of `bytes`. One with a default value may
+                be left out.
             output_filter: Names of the outputs to compute; empty for all.
+            deadline: When to give up, in `monotonic` seconds; None for never.
 
         Returns:
             Output name -> array, strings as object arrays of `bytes`.
 
         Raises:
             ServingError: FAILED_PRECONDITION: no such signature. INVALID_ARGUMENT: names, types or shapes
-                that do not fit it. Otherwise whatever code the graph failed with.
+                that do not fit it, or more rows than the server takes. DEADLINE_EXCEEDED: the deadline
+                passed. Otherwise whatever code the graph failed with, or the batching.
         """
         name = signature_name or DEFAULT_SIGNATURE
         signature = self._runnable.get(name)
         if signature is None:
             raise ServingError(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
-        _check_names(inputs, signature.inputs)
-        feeds = {}
+        arrays = signature_inputs.complete(inputs, signature, self._defaults[name])
         for index, (key, info) in enumerate(sorted(signature.inputs.items())):
-            _check_dtype(inputs[key], info.dtype, index)
-            feeds[self._tensors[info.name]] = inputs[key]
+            _check_dtype(arrays[key], info.dtype, index)
+            _check_rows(arrays[key], self._max_rows)
         names = _chosen(output_filter, signature.outputs)
-        return self._run({key: self._tensors[signature.outputs[key].name] for key in names}, feeds)
+
+        def run(rows: Mapping[str, Array], until: float | None) -> dict[str, Array]:
+            return self._run(signature, names, rows, until)
+
+        # A default value has rows of its own, which cannot be one for each row of a batch.
+        if self._scheduler is None or len(inputs) < len(arrays):
+            return run(arrays, deadline)
+        return self._scheduler.run((self, name, frozenset(names)), run, arrays, deadline)
 
     def warm_up(self) -> None:
         """Run every signature once, so that the first request is not the slow one.
@@ -130,14 +157,28 @@ class Servable:
         # The graph's Python objects refer to each other; without this its memory stays for a long time.
         gc.collect()
 
-    def _run(self, fetches: Mapping[str, tf.Tensor], feeds: Mapping[tf.Tensor, Array]) -> dict[str, Array]:
+    def _run(
+        self, signature: Any, names: Sequence[str], inputs: Mapping[str, Array], deadline: float | None
+    ) -> dict[str, Array]:
+        fetches = {key: self._tensors[signature.outputs[key].name] for key in names}
+        feeds = {self._tensors[signature.inputs[key].name]: array for key, array in inputs.items()}
         try:
-            results = self._session.run(fetches, feeds)
+            results = self._session.run(fetches, feeds, options=_run_options(deadline))
         except tf.errors.OpError as error:
             raise ServingError(Code(error.error_code), error.message) from error
         except ValueError as error:
             raise invalid(str(error)) from error
         return {key: np.asarray(_objects(value)) for key, value in results.items()}
+
+
+def _run_options(deadline: float | None) -> Any:
+    if deadline is None:
+        return None
+    left = deadline - monotonic()
+    if left <= 0:
+        raise ServingError(Code.DEADLINE_EXCEEDED, "The deadline passed before the model could run.")
+    # 0 would mean for ever.
+    return tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * left)))
 
 
 def _infos(signature: Any) -> list[Any]:
@@ -153,23 +194,16 @@ def _objects(value: Any) -> Any:
     return np.array(value, dtype=np.object_) if isinstance(value, bytes) else value
 
 
-def _check_names(inputs: Mapping[str, Array], expected: Mapping[str, Any]) -> None:
-    if inputs.keys() == expected.keys():
-        return
-    sent, wanted = sorted(inputs), sorted(expected)
-    extra, missing = sorted(set(sent) - set(wanted)), sorted(set(wanted) - set(sent))
-    raise invalid(
-        f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{','.join(sent)}}})"
-        f" != len({{{','.join(wanted)}}}). Sent extra: {{{','.join(extra)}}}."
-        f" Missing but required: {{{','.join(missing)}}}."
-    )
-
-
 def _check_dtype(array: Array, expected: int, index: int) -> None:
     wanted = tf.dtypes.as_dtype(expected)
     if tf.dtypes.as_dtype(array.dtype) != wanted:
         actual = dtype_name(tf.dtypes.as_dtype(array.dtype).as_datatype_enum)
         raise invalid(f"Expects arg[{index}] to be {dtype_name(expected)} but {actual} is provided")
+
+
+def _check_rows(array: Array, limit: int) -> None:
+    if array.ndim and len(array) > limit:
+        raise invalid(f"The request has {len(array)} rows; this server takes at most {limit} at a time.")
 
 
 def _chosen(output_filter: Sequence[str], outputs: Mapping[str, Any]) -> list[str]:

@@ -10,10 +10,13 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 VERSION = 123
+# Only a tensor is written to the SavedModel as a default value.
+TRIPLE = tf.constant([3.0])
 
 
 class HalfPlusTwo(tf.Module):
@@ -103,6 +106,66 @@ class Pair(tf.Module):
         return {"y": tf.boolean_mask(x, tf.zeros_like(x))}
 
 
+class Optional(tf.Module):
+    """A signature with a default value: y = x * factor, where the factor need not be sent."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None], tf.float32, name="x"),
+            tf.TensorSpec([None], tf.float32, name="factor"),
+        ]
+    )
+    def predict(self, x: tf.Tensor, factor: Any = TRIPLE) -> dict[str, tf.Tensor]:
+        return {"y": x * factor}
+
+
+class Examples(tf.Module):
+    """Signatures over serialized tf.Examples with the features x (float) and name (bytes)."""
+
+    spec = (tf.TensorSpec([None], tf.string, name="inputs"),)
+
+    @tf.function(input_signature=spec)
+    def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        features = _parsed(inputs)
+        scores = tf.stack([features["x"], 1.0 - features["x"]], axis=1)
+        return {
+            "classes": tf.stack([features["name"], tf.fill([tf.size(inputs)], "none")], 1),
+            "scores": scores,
+        }
+
+    @tf.function(input_signature=spec)
+    def scores(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"scores": self.classify(inputs)["scores"]}
+
+    @tf.function(input_signature=spec)
+    def flat_scores(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"scores": _parsed(inputs)["x"]}
+
+    @tf.function(input_signature=spec)
+    def three(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {**self.classify(inputs), "more": inputs}
+
+    @tf.function(input_signature=[*spec, tf.TensorSpec([None], tf.string, name="others")])
+    def two(self, inputs: tf.Tensor, others: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"scores": self.classify(inputs)["scores"], "others": others}
+
+    @tf.function(input_signature=spec)
+    def regress(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"outputs": 2.0 * _parsed(inputs)["x"]}
+
+    @tf.function(input_signature=spec)
+    def pairs(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"outputs": self.classify(inputs)["scores"]}
+
+
+def _parsed(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    features = {
+        "x": tf.io.FixedLenFeature([], tf.float32),
+        "name": tf.io.FixedLenFeature([], tf.string, default_value="unnamed"),
+    }
+    return tf.io.parse_example(examples, features)
+
+
 def write_half_plus_two(folder: Path, slope: float = 0.5, version: int = VERSION) -> Path:
     """Write a complete version in `folder`."""
     model = HalfPlusTwo(slope, version)
@@ -126,6 +189,11 @@ def write_models(root: Path) -> None:
     methods = ("scalar", "square", "same", "imaginary", "half", "small", "none_of")
     signatures = {name: getattr(pair, name) for name in methods}
     _write(pair, root / "pair" / "1", {"serving_default": pair.predict, **signatures})
+    optional, examples = Optional(), Examples()
+    _write(optional, root / "optional" / "1", {"serving_default": optional.predict})
+    methods = ("classify", "scores", "flat_scores", "three", "two", "regress", "pairs")
+    signatures = {name: getattr(examples, name) for name in methods}
+    _write(examples, root / "examples" / "1", {"serving_default": examples.classify, **signatures})
 
 
 def write_manifest(folder: Path) -> None:

@@ -136,6 +136,7 @@ class Family:
         analyzed: The split that Transform computes vocabularies and statistics from.
         distribution: How its `run_fn` can train on several processes; empty: in one process only.
         tuning_metrics: What trials of a sweep report, the first by default; empty: it cannot be swept.
+        catalogue: Where the gateway finds what it shows of items and users; None: nowhere.
     """
 
     package: str
@@ -148,6 +149,7 @@ class Family:
     analyzed: str
     distribution: tuple[Distribution, ...] = ()
     tuning_metrics: tuple[str, ...] = ()
+    catalogue: CatalogueColumns | None = None
 
     @property
     def name(self) -> str:
@@ -194,11 +196,44 @@ class Query:
         text_input: Input that takes the free words; None when the family takes none.
         options: Option name (`user` for `--user`) -> input name.
         constants: Inputs that always have this value, e.g. `exclude_seen: True`.
+        upload: What kind of file the family is asked with; None when with words or an id.
+        upload_input: Input that takes the file's bytes.
     """
 
     text_input: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     constants: tuple[tuple[str, bool | int | float | str], ...] = ()
+    upload: Literal["image", "audio"] | None = None
+    upload_input: str | None = None
+
+
+@dataclass(frozen=True)
+class CatalogueColumns:
+    """Which features of the raw Examples say what items are and what users did.
+
+    Attributes:
+        items: Split with one record per item.
+        item_id: Its feature with the item's id.
+        title: Its feature with the item's title.
+        metadata: Its features that are shown beside the title.
+        categories: Its feature with the categories that an answer can be restricted to; None: it has none.
+        events: Splits with what users did; empty: there are no users.
+        user_id: Their feature with the user's id.
+        event_item: Their feature with the item's id.
+        value: Their feature with how much the user liked the item.
+        time: Their feature with when it was, seconds since 1970.
+    """
+
+    items: str
+    item_id: str
+    title: str = "title"
+    metadata: tuple[str, ...] = ()
+    categories: str | None = None
+    events: tuple[str, ...] = ()
+    user_id: str = "user_id"
+    event_item: str = "item_id"
+    value: str = "rating"
+    time: str = "timestamp"
 
 
 def family_names() -> list[str]:

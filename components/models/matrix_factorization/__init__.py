@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from components.family import EvaluateSettings, Family, FamilySettings, Query, Section, ServeSettings
+from components.family import (
+    CatalogueColumns,
+    EvaluateSettings,
+    Family,
+    FamilySettings,
+    Query,
+    Section,
+    ServeSettings,
+)
 from components.ingest.settings import RatingsData
 
 
@@ -94,10 +102,17 @@ FAMILY = Family(
     title="Matrix factorisation: predict ratings and recommend items from explicit ratings",
     task="recommendation",
     settings=MatrixFactorizationSettings,
-    signatures=("serving_default", "rate", "embed", "titles"),
+    signatures=("serving_default", "retrieve", "similar", "rate", "embed", "vectors", "titles"),
     query=Query(options=(("user", "user_id"),), constants=(("exclude_seen", True),)),
     splits=("train", "eval", "items", "users"),
     analyzed="train",
     distribution=("multi_worker", "parameter_server"),
     tuning_metrics=("rmse",),
+    catalogue=CatalogueColumns(
+        items="items",
+        item_id="item_id",
+        metadata=("genres",),
+        categories="genres",
+        events=("train", "eval"),
+    ),
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from components.family import Family, FamilySettings, Query, Section
+from components.family import CatalogueColumns, Family, FamilySettings, Query, Section
 from components.ingest.settings import TextCollectionData
 
 Component = Literal["tfidf", "bm25", "glove", "lsa"]
@@ -83,9 +83,10 @@ FAMILY = Family(
     title="Text search: rank documents for a query string (tf-idf, BM25, GloVe, LSA, fused)",
     task="search",
     settings=TextSearchSettings,
-    signatures=("serving_default", "embed", "titles"),
+    signatures=("serving_default", "retrieve", "similar", "embed", "vectors", "titles"),
     query=Query(text_input="query"),
     splits=("train", "eval", "corpus"),
     analyzed="corpus",
     tuning_metrics=("ndcg@10", "map@100", "recall@100", "mrr@100"),
+    catalogue=CatalogueColumns(items="corpus", item_id="id", metadata=("text",)),
 )

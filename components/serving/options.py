@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.errors import InputError
+
+if TYPE_CHECKING:
+    from .batching import Scheduler
 
 THREADS_PER_CORE = 4
 OURS = "ours"
@@ -93,6 +96,7 @@ class ServerOptions:
     body_timeout_in_ms: int = _ours(30000, "longest time for the body of a REST request to arrive")
     max_body_bytes: int = _ours(16 * 2**20, "largest body of a REST request")
     max_decompressed_bytes: int = _ours(64 * 2**20, "largest body of a REST request after gzip")
+    max_rows: int = _ours(10_000, "rows of one request at most; a batch is bound by its parameters as well")
     max_json_depth: int = _ours(64, "deepest nesting of a JSON body")
     max_metric_models: int = _ours(100, "model names in metrics; requests for others are counted together")
     drain_in_ms: int = _ours(30000, "longest time for requests under way after SIGTERM")
@@ -146,6 +150,7 @@ class ServerOptions:
         return LoadOptions(
             tags=tuple(self.saved_model_tags.split(",")),
             warm_up=self.enable_model_warmup,
+            max_rows=self.max_rows,
             warm_up_iterations=max(1, self.num_request_iterations_for_warmup),
             intra_op_threads=self.tensorflow_intra_op_parallelism or self.tensorflow_session_parallelism,
             inter_op_threads=self.tensorflow_inter_op_parallelism or self.tensorflow_session_parallelism,
@@ -162,7 +167,8 @@ class LoadOptions:
         warm_up_iterations: How often each warm-up request is run.
         intra_op_threads: Threads inside an operation; 0 for automatic.
         inter_op_threads: Threads between operations; 0 for automatic.
-        batching: How to run requests as batches; None for one by one.
+        max_rows: Rows of one request at most.
+        batching: Runs requests as batches; None for one by one.
     """
 
     tags: tuple[str, ...] = ("serve",)
@@ -170,4 +176,5 @@ class LoadOptions:
     warm_up_iterations: int = 1
     intra_op_threads: int = 0
     inter_op_threads: int = 0
-    batching: Any = None
+    max_rows: int = 10_000
+    batching: Scheduler | None = None

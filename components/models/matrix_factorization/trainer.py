@@ -85,14 +85,16 @@ def read_ratings(examples: Examples, graph: tft.TFTransformOutput) -> Ratings:
 
 
 def read_catalogue(examples: Examples, graph: tft.TFTransformOutput) -> Catalogue:
-    """Return the vocabularies, and the titles in the split `items`."""
-    items = examples.lists("items", item_id=tf.string, title=tf.string)
+    """Return the vocabularies, and titles and categories in the split `items`."""
+    items = examples.lists("items", item_id=tf.string, title=tf.string, genres=tf.string)
     pairs = zip(items["item_id"], items["title"], strict=True)
+    categories = zip(items["item_id"], items["genres"], strict=True)
     return Catalogue(
         user_file=graph.vocabulary_file_by_name(transform.USERS),
         item_file=graph.vocabulary_file_by_name(transform.ITEMS),
         item_ids=graph.vocabulary_by_name(transform.ITEMS),
         titles={name[0]: title[0] for name, title in pairs if len(title)},
+        categories={name[0]: genres.tolist() for name, genres in categories if len(genres)},
     )
 
 

@@ -20,13 +20,13 @@ def preprocessing_fn(
     """Add row numbers to every split.
 
     Args:
-        inputs: Sparse `[batch, 1]` features `user_id`, `item_id`, `rating`, `title`; each is without values
-            in the splits that do not have it.
+        inputs: Sparse `[batch, 1]` features `user_id`, `item_id`, `rating`, `title` and `[batch, n]`
+            `genres`; each is without values in the splits that do not have it.
         custom_config: `{"transform": <the section of the settings>}`.
 
     Returns:
         Sparse `[batch, 1]`: `user` and `item`, int64, -1 for an id that is not in the train split; `item_id`,
-        `rating` and `title` as they came.
+        `rating`, `title` and `genres` as they came.
     """
     TransformSettings.model_validate(custom_config["transform"])
     return {
@@ -35,4 +35,5 @@ def preprocessing_fn(
         "item_id": inputs["item_id"],
         "rating": inputs["rating"],
         "title": inputs["title"],
+        "genres": inputs["genres"],
     }

@@ -13,7 +13,8 @@ from components.projector import write_projector
 
 from .collection import Collection, tfidf
 from .encoders import principal_axes
-from .network import FusedScorer, SearchModel, VectorScorer
+from .network import FusedScorer, VectorScorer
+from .serving import SearchModel
 
 _PROJECTED = 50
 

@@ -1,4 +1,4 @@
-"""The model: scorers over a fixed set of documents, and the module that the server loads.
+"""The model: scorers over a fixed set of documents.
 
 b: batch of queries, n: documents, v: vocabulary, d: size of an embedding, p: postings, m: distinct pairs of
 query and term in a batch. State: 8 bytes a posting, 4 * d * (n + v) bytes for vectors. Scoring a batch takes
@@ -13,10 +13,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-
-from components.retrieval.top_k import top_k
-from components.text.analyzer import Analyzer
-from components.vocabulary import line_numbers
 
 # Reciprocal rank fusion: Cormack, Clarke and Buettcher, SIGIR 2009, use 60; deeper ranks hardly count.
 _RRF_K = 60.0
@@ -58,6 +54,10 @@ class Scorer(Protocol):
     def embed(self, bag: Bag) -> tf.Tensor:
         """Return the embedding of each query, float32 `[b, d]`."""
 
+    @property
+    def dense(self) -> VectorScorer | None:
+        """Return what holds an embedding of every document, if anything does."""
+
 
 class TermScorer(tf.Module):
     """Sum the weights of the terms that a query and a document share, through postings.
@@ -82,10 +82,10 @@ class TermScorer(tf.Module):
         cosine: bool,
     ) -> None:
         super().__init__()
-        self.offsets = _state(offsets, tf.int64)
-        self.documents = _state(documents, tf.int32)
-        self.weights = _state(weights, tf.float32)
-        self.term_weights = _state(term_weights, tf.float32)
+        self.offsets = state(offsets, tf.int64)
+        self.documents = state(documents, tf.int32)
+        self.weights = state(weights, tf.float32)
+        self.term_weights = state(term_weights, tf.float32)
         self.count = count
         self.cosine = cosine
 
@@ -104,6 +104,11 @@ class TermScorer(tf.Module):
         """Return the query's weight for every term of the vocabulary, float32 `[b, v]`."""
         shape = tf.stack([bag.batch, self.term_weights.shape[0]])
         return tf.scatter_nd(tf.stack([bag.rows, bag.terms], axis=1), self._query_weights(bag), shape)
+
+    @property
+    def dense(self) -> VectorScorer | None:
+        """Return None: a document's vector is as long as the vocabulary."""
+        return None
 
     def _row(self, terms: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         postings = tf.ragged.range(tf.gather(self.offsets, terms), tf.gather(self.offsets, terms + 1))
@@ -131,8 +136,8 @@ class VectorScorer(tf.Module):
 
     def __init__(self, term_vectors: NDArray[Any], document_vectors: NDArray[Any], damped: bool) -> None:
         super().__init__()
-        self.term_vectors = _state(term_vectors, tf.float32)
-        self.document_vectors = _state(document_vectors, tf.float32)
+        self.term_vectors = state(term_vectors, tf.float32)
+        self.document_vectors = state(document_vectors, tf.float32)
         self.damped = damped
 
     def scores(self, bag: Bag) -> tf.Tensor:
@@ -144,6 +149,11 @@ class VectorScorer(tf.Module):
         counts = 1.0 + tf.math.log(bag.counts) if self.damped else bag.counts
         vectors = tf.gather(self.term_vectors, bag.terms) * counts[:, tf.newaxis]
         return tf.math.l2_normalize(tf.math.unsorted_segment_sum(vectors, bag.rows, bag.batch), axis=1)
+
+    @property
+    def dense(self) -> VectorScorer | None:
+        """Return this scorer."""
+        return self
 
 
 class FusedScorer(tf.Module):
@@ -166,7 +176,7 @@ class FusedScorer(tf.Module):
     ) -> None:
         super().__init__()
         self.scorers = list(scorers)
-        self.weights = _state(np.asarray(weights), tf.float32)
+        self.weights = state(np.asarray(weights), tf.float32)
         self.method = method
         self.embedder = embedder
 
@@ -182,6 +192,11 @@ class FusedScorer(tf.Module):
     def embed(self, bag: Bag) -> tf.Tensor:
         """Return the embedding by the one scorer chosen for it, float32 `[b, d]`."""
         return self.scorers[self.embedder].embed(bag)
+
+    @property
+    def dense(self) -> VectorScorer | None:
+        """Return the scorer that embeds, if it embeds documents too."""
+        return self.scorers[self.embedder].dense
 
 
 def min_max(scores: tf.Tensor) -> tf.Tensor:
@@ -200,69 +215,6 @@ def reciprocal_ranks(scores: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.math.unsorted_segment_sum(share, cells, size[0] * size[1]), size)
 
 
-class SearchModel(tf.Module):
-    """Answer plain query strings; everything it needs is a variable, a table or an asset of the SavedModel.
-
-    Args:
-        analyzer: Text to terms, the same as in Transform.
-        vocabulary: File with one term a line; the line number is the term's id.
-        scorer: Ranks the documents.
-        ids: Ids of the documents, bytes `[n]`, without duplicates.
-        titles: Titles of the documents, bytes `[n]`.
-        k: Length of an answer; the number of documents when that is less.
-    """
-
-    def __init__(
-        self,
-        analyzer: Analyzer,
-        vocabulary: str,
-        scorer: TermScorer | VectorScorer | FusedScorer,
-        ids: NDArray[Any],
-        titles: NDArray[Any],
-        k: int,
-    ) -> None:
-        super().__init__()
-        self.analyzer = analyzer
-        self.vocabulary = line_numbers(vocabulary, unknown=-1)
-        self.vocabulary_size = int(self.vocabulary.size())
-        self.scorer = scorer
-        self.ids = _state(ids, tf.string)
-        self.document_titles = _state(titles, tf.string)
-        self.rows = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, default_value=-1)
-        self.rows.insert(self.ids, tf.range(len(ids), dtype=tf.int64))
-        self.k = min(k, len(ids))
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="query")])
-    def search(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the best documents for each query, best first; equal scores in the collection's order.
-
-        A document that the scorer gives 0 or less is no answer: rows with fewer answers than k, such as that
-        of an empty query, end in ids "" with the lowest float32 as score.
-        """
-        scores = self.scorer.scores(self._bag(query))
-        return top_k(scores, scores > 0.0, self.ids, self.k)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="query")])
-    def embed(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the embedding of each query, float32 `[b, d]`."""
-        return {"embedding": self.scorer.embed(self._bag(query))}
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="ids")])
-    def titles(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the title of each document, "" for an id that is not known."""
-        rows = self.rows.lookup(ids)
-        found = tf.gather(self.document_titles, tf.maximum(rows, 0))
-        return {"titles": tf.where(rows >= 0, found, "")}
-
-    def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-        """Return the SavedModel's signatures by name."""
-        return {"serving_default": self.search, "embed": self.embed, "titles": self.titles}
-
-    def _bag(self, query: tf.Tensor) -> Bag:
-        terms = self.analyzer(query)
-        ids = terms.with_flat_values(self.vocabulary.lookup(terms.flat_values))
-        return bag_of(ids, self.vocabulary_size)
-
-
-def _state(values: NDArray[Any], dtype: tf.DType) -> tf.Variable:
+def state(values: NDArray[Any], dtype: tf.DType) -> tf.Variable:
+    """Return `values` as a part of the served model that nothing trains."""
     return tf.Variable(tf.convert_to_tensor(values, dtype), trainable=False)

@@ -15,7 +15,8 @@ from . import TrainSettings, TransformSettings, board
 from .collection import Collection, read_collection, read_queries
 from .encoders import fit
 from .fusion import fit_weights
-from .network import FusedScorer, SearchModel
+from .network import FusedScorer
+from .serving import SearchModel
 from .transform import VOCABULARY, analyzer
 from .tuning import DEPTH, tune
 from .vectors import WordVectors

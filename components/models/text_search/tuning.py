@@ -16,8 +16,9 @@ from components.trial import Trial
 from . import TrainSettings
 from .collection import Collection, Queries, read_queries
 from .fusion import fit_weights
-from .network import FusedScorer, SearchModel
+from .network import FusedScorer
 from .rankings import read_qrels, run_of
+from .serving import SearchModel
 
 # Rankings are measured to this depth whatever the length of a served answer, so that trials compare.
 DEPTH = 100

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
+from tensorflow.core.protobuf import saved_model_pb2
 
 from components.models.matrix_factorization.fit import new_factors
 from components.models.matrix_factorization.network import Ratings
@@ -14,6 +15,7 @@ from .conftest import settings
 
 USERS, ITEMS = 6, 9
 LOWEST = np.finfo(np.float32).min
+GENRES = {"ü i0".encode(): [b"Drama"], "ü i3".encode(): [b"Drama", b"War"], "ü i4".encode(): [b"War"]}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,8 @@ def catalogue(tmp_path_factory) -> Catalogue:
     for name, ids in (("users", users), ("items", items)):
         (folder / name).write_text("".join(f"{one}\n" for one in ids))
     titles = {b"\xc3\xbc i0": "Zéro".encode(), b"cold": b"Never rated"}
-    return Catalogue(str(folder / "users"), str(folder / "items"), [one.encode() for one in items], titles)
+    names = [one.encode() for one in items]
+    return Catalogue(str(folder / "users"), str(folder / "items"), names, titles, GENRES)
 
 
 def some_ratings(pairs: set[tuple[int, int]]) -> Ratings:
@@ -137,6 +140,9 @@ def test_saved_signatures_take_and_give_what_the_contract_says(catalogue, tmp_pa
     inputs = {name: set(served.signatures[name].structured_input_signature[1]) for name in served.signatures}
     assert inputs == {
         "serving_default": {"user_id", "exclude_seen"},
+        "retrieve": {"user_id", "exclude_seen", "exclude_ids", "categories", "n_probe"},
+        "similar": {"ids"},
+        "vectors": {"ids"},
         "rate": {"user_id", "item_id"},
         "embed": {"user_id"},
         "titles": {"ids"},
@@ -165,3 +171,66 @@ def test_a_catalogue_without_any_title_is_served(catalogue, tmp_path):
     bare = Catalogue(catalogue.user_file, catalogue.item_file, catalogue.item_ids, {})
     served = saved(recommender(bare, some_ratings({(0, 5)})), tmp_path)
     assert served.signatures["titles"](ids=tf.constant(["ü i0"]))["titles"].numpy().tolist() == [b""]
+
+
+def retrieved(model: Recommender, users: list[str], **filters: list) -> list[list[str]]:
+    """Return what is left of the answers, without padding."""
+    given = {name: tf.constant(values) for name, values in filters.items()}
+    ids = model.retrieve(tf.constant(users), **given)["ids"].numpy()
+    return [[one.decode() for one in row if one] for row in ids]
+
+
+def test_retrieve_without_filters_answers_as_serving_default_does(catalogue):
+    model = recommender(catalogue, some_ratings({(0, 5), (1, 6)}), top_k=20)
+    users = ["u0", "u1", "nobody"]
+    expected = model.recommend(tf.constant(users), tf.fill([3], True))
+    found = model.retrieve(tf.constant(users))
+    assert np.array_equal(found["ids"].numpy(), expected["ids"].numpy())
+    assert np.array_equal(found["scores"].numpy(), expected["scores"].numpy())
+
+
+def test_retrieve_leaves_out_what_each_row_excludes(catalogue):
+    model = recommender(catalogue, some_ratings({(0, 5), (1, 6)}), top_k=20)
+    (everything, all_of_u1) = retrieved(model, ["u0", "u1"], exclude_seen=[False, True])
+    exclude = [["ü i2", "nothing", everything[0]], [all_of_u1[1], "", ""]]
+    first, second = retrieved(model, ["u0", "u1"], exclude_seen=[False, True], exclude_ids=exclude)
+    assert first == [one for one in everything if one not in exclude[0]]
+    assert second == [one for one in all_of_u1 if one not in exclude[1]]
+    assert "ü i6" not in second
+
+
+def test_retrieve_keeps_to_the_categories_of_each_row(catalogue):
+    model = recommender(catalogue, some_ratings({(0, 5), (1, 6)}), top_k=20)
+    asked = [["Drama", ""], ["War", "Drama"], ["", ""], ["unheard-of", ""]]
+    found = retrieved(model, ["u0"] * 4, categories=asked)
+    assert [set(row) for row in found[:2]] == [{"ü i0", "ü i3"}, {"ü i0", "ü i3", "ü i4"}]
+    assert len(found[2]) == ITEMS - 1
+    assert found[3] == []
+
+
+def test_the_saved_model_says_what_inputs_may_be_left_out(catalogue, tmp_path):
+    model = recommender(catalogue, some_ratings({(0, 5)}))
+    saved(model, tmp_path)
+    described = saved_model_pb2.SavedModel.FromString((tmp_path / "saved_model.pb").read_bytes())
+    defaults = described.meta_graphs[0].signature_def["retrieve"].defaults
+    shapes = {name: tf.make_ndarray(value).tolist() for name, value in defaults.items()}
+    assert shapes == {"exclude_seen": [True], "exclude_ids": [[]], "categories": [[]], "n_probe": [0]}
+
+
+def test_similar_ranks_the_other_items_by_the_cosine_of_their_vectors(catalogue):
+    model = recommender(catalogue, some_ratings({(0, 5)}), top_k=20)
+    answer = model.similar(tf.constant(["ü i3", "nothing"]))
+    vectors = model.vectors(tf.constant([f"ü i{i}" for i in range(ITEMS)]))["embedding"].numpy()
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = units @ units[3]
+    order = [i for i in np.argsort(-cosines) if i != 3]
+    assert [one.decode() for one in answer["ids"].numpy()[0]] == [f"ü i{i}" for i in order] + [""]
+    assert answer["scores"].numpy()[0, :-1] == pytest.approx(cosines[order], abs=1e-6)
+    assert answer["ids"].numpy()[1].tolist() == [b""] * ITEMS
+
+
+def test_vectors_are_the_items_embeddings_and_zeros_for_a_stranger(catalogue):
+    model = recommender(catalogue, some_ratings({(0, 5)}))
+    found = model.vectors(tf.constant(["ü i3", "nothing"]))["embedding"].numpy()
+    assert np.array_equal(found[0], model.factors.item_embedding.numpy()[3])
+    assert not found[1].any()

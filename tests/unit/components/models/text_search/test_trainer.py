@@ -160,3 +160,49 @@ def test_the_report_gets_the_curve(fused):
     (values,) = history(fused)["series"].values()
     assert len(values) > 1
     assert values == sorted(values, reverse=True)
+
+
+def test_retrieve_leaves_out_excluded_documents_and_nothing_else(model):
+    found = answers(model, "heart disease in mice", "blood pressure")
+    exclude = tf.constant([[found["ids"][0, 0], b"", b"nobody"], [found["ids"][1, 1], b"d6", b""]])
+    nothing = tf.zeros([1, 0], tf.string)
+    left = model.signatures["retrieve"](
+        query=tf.constant(["heart disease in mice", "blood pressure"]),
+        exclude_ids=exclude,
+        categories=nothing,
+        n_probe=tf.constant([0]),
+    )["ids"].numpy()
+    for row in range(2):
+        expected = [one for one in found["ids"][row] if one and one not in exclude.numpy()[row]]
+        assert [one for one in left[row] if one] == expected
+
+
+def test_documents_are_in_no_category(model):
+    found = model.signatures["retrieve"](
+        query=tf.constant(["heart", "heart"]),
+        exclude_ids=tf.zeros([2, 0], tf.string),
+        categories=tf.constant([["health"], [""]]),
+        n_probe=tf.constant([0, 0]),
+    )["ids"].numpy()
+    assert not any(found[0])
+    assert any(found[1])
+
+
+def test_similar_documents_are_those_with_the_nearest_vectors(model):
+    answer = model.signatures["similar"](ids=tf.constant(["d8", "d7", "nobody"]))
+    vectors = model.signatures["vectors"](ids=tf.constant([f"d{i}" for i in range(DEPTH)]))[
+        "embedding"
+    ].numpy()
+    cosines = vectors @ vectors[8]
+    cosines[8] = -2
+    assert answer["ids"].numpy()[0, 0].decode() == f"d{np.argmax(cosines)}"
+    assert answer["scores"].numpy()[0, 0] == pytest.approx(cosines.max(), abs=1e-5)
+    assert b"d8" not in answer["ids"].numpy()[0]
+    # An empty document has no direction, an unknown one is not there.
+    assert not any(answer["ids"].numpy()[1]) and not any(answer["ids"].numpy()[2])
+
+
+def test_an_encoder_without_document_vectors_leaves_their_signatures_out(prepared, tmp_path):
+    trainer.run_fn(prepared.fn_args(configured(train={"encoder": "bm25"}), tmp_path))
+    model = tf.saved_model.load(str(tmp_path / "serving"))
+    assert set(model.signatures) == {"serving_default", "retrieve", "embed", "titles"}

@@ -1,17 +1,5 @@
 // What the page shows is its address: a reload, a bookmark and the back button all bring it back.
 
-const EMPTY = {
-  view: "",
-  model: "",
-  q: "",
-  user: "",
-  version: "",
-  categories: [],
-  seen: false,
-  diversity: 0,
-  item: "",
-};
-
 export function readState(text = location.search) {
   const query = new URLSearchParams(text);
   const of = (name) => query.get(name) ?? "";
@@ -46,9 +34,7 @@ export function writeState(state, { push = false } = {}) {
   history[push ? "pushState" : "replaceState"](null, "", to);
 }
 
-export const emptyState = () => ({ ...EMPTY, categories: [] });
-
-// `label:canary` and `3` are what the version menu puts into the address.
+// A version in the address is a number or a label, e.g. `3` or `canary`.
 export function versionParameters(version) {
   if (!version) return {};
   return /^\d+$/.test(version) ? { version } : { label: version };

@@ -118,16 +118,18 @@ def _tokens(name: str, array: Array, depth: int) -> list[str]:
         raise invalid(f"Failed to write JSON value for tensor type: {_TYPE_NAMES.get(kind, kind)}")
     values = array.ravel().tolist()
     if kind == "object":
-        return [_base64(value, depth) for value in values] if name.endswith("_bytes") else _strings(values)
+        return [_base64(value, depth) for value in values] if name.endswith("_bytes") else strings(values)
     if kind == "bool":
         return ["true" if value else "false" for value in values]
-    return _decimals(array.ravel(), values) if kind in _PRECISION else list(map(str, values))
+    return decimals(array) if kind in _PRECISION else list(map(str, values))
 
 
-def _decimals(array: Array, values: list[float]) -> list[str]:
+def decimals(array: Array) -> list[str]:
+    """Return each float of an array with the fewest digits that read back as it."""
+    values = array.ravel().tolist()
     short = list(map("%g".__mod__, values))
     read_back = np.array(list(map(float, short))).astype(array.dtype)
-    exact = (read_back == array).tolist()
+    exact = (read_back == array.ravel()).tolist()
     precision = _PRECISION[array.dtype.name]
     return [
         _decimal(text if is_exact else format(value, precision))
@@ -141,7 +143,8 @@ def _decimal(text: str) -> str:
     return _WORDS.get(text) or f"{text}.0"
 
 
-def _strings(values: list[Any]) -> list[str]:
+def strings(values: list[Any]) -> list[str]:
+    """Return byte strings as JSON strings; what is no UTF-8 is escaped as `surrogateescape` does it."""
     return [_quoted(value.decode("utf-8", "surrogateescape")) for value in values]
 
 

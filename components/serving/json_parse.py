@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .errors import ServingError, invalid
+from .json_depth import MAX_DEPTH, bounded, brackets
 
-MAX_DEPTH = 64
 MAX_ECHO = 1024
 
 # Longer integer literals fit no tensor type, and turning them into Python ints is quadratic.
@@ -29,17 +28,15 @@ _TEXTS = {
 }
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """Return the JSON object in `body`; `NaN` and `-Infinity` are numbers too.
+def parse(body: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
+    """Return the JSON object in `body`; `NaN` and `-Infinity` are numbers too, and the first of a key counts.
 
     Raises:
-        ServingError: INVALID_ARGUMENT: not JSON, not an object, or nested deeper than `MAX_DEPTH`.
+        ServingError: INVALID_ARGUMENT: not JSON, not an object, or nested deeper than `max_depth`.
     """
     if not body:
         raise _parse_error("The document is empty")
-    if _depth(body) > MAX_DEPTH:
-        raise _parse_error(f"The document is nested deeper than {MAX_DEPTH} levels.")
-    document = _decode(body)
+    document = _decode(bounded(body, max_depth))
     if not isinstance(document, dict):
         raise invalid(f"JSON Value: {echo(document)} Is not object")
     return document
@@ -70,12 +67,21 @@ def _decode(body: bytes) -> Any:
     if not text.strip():
         raise _parse_error("The document is empty.", len(body))
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise _explained(error, text) from error
     except ValueError:
         # CPython refuses very long integer literals; everywhere else they are just large numbers.
-        return json.loads(text, parse_int=_bounded_integer)
+        return json.loads(text, parse_int=_bounded_integer, object_pairs_hook=_object)
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(members)
+    if len(content) < len(members):
+        content.clear()
+        for name, value in members:
+            content.setdefault(name, value)
+    return content
 
 
 def _bounded_integer(literal: str) -> int | float:
@@ -85,8 +91,8 @@ def _bounded_integer(literal: str) -> int | float:
 def _explained(error: json.JSONDecodeError, text: str) -> ServingError:
     what, position = error.msg, error.pos
     if what == "Expecting ',' delimiter":
-        brackets = _open_brackets(text[:position].encode())
-        words = "] after an array element." if brackets[-1:] == b"[" else "} after an object member."
+        unclosed = _open_brackets(text[:position].encode())
+        words = "] after an array element." if unclosed[-1:] == b"[" else "} after an object member."
         message = f"Missing a comma or {words}"
     else:
         message = _TEXTS.get(what, "Invalid value.")
@@ -99,30 +105,11 @@ def _parse_error(message: str, offset: int | None = None) -> ServingError:
     return invalid(f"JSON Parse error: {message}" + ("" if offset is None else f" at offset: {offset}"))
 
 
-def _depth(body: bytes) -> int:
-    openings = body.count(b"[") + body.count(b"{")
-    if openings <= MAX_DEPTH:
-        return openings
-    brackets = _brackets(body)
-    steps = np.where((brackets == ord("[")) | (brackets == ord("{")), np.int8(1), np.int8(-1))
-    return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
-
-
 def _open_brackets(body: bytes) -> bytes:
     stack = bytearray()
-    for bracket in _brackets(body).tobytes():
+    for bracket in np.frombuffer(body, dtype=np.uint8)[brackets(body)].tobytes():
         if bracket in b"[{":
             stack.append(bracket)
         elif stack:
             stack.pop()
     return bytes(stack)
-
-
-def _brackets(body: bytes) -> npt.NDArray[np.uint8]:
-    """Return the brackets of `body` that are outside strings, in order."""
-    plain = body.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in body else body
-    symbols = np.frombuffer(plain, dtype=np.uint8)
-    inside = np.bitwise_xor.accumulate((symbols == ord('"')).view(np.uint8))
-    lower = symbols | 0x20  # maps `[` to `{` and `]` to `}`
-    wanted = ((lower == ord("{")) | (lower == ord("}"))) & (inside == 0)
-    return symbols[wanted]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -73,43 +73,52 @@ def signature_name(document: Mapping[str, Any]) -> str:
     """
     name = document.get("signature_name", "")
     if not isinstance(name, str):
-        raise _format_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
+        raise format_error(document, "not formatted correctly. 'signature_name' key must be a string value.")
     return name
 
 
-def read_inputs(document: Mapping[str, Any], dtypes: Mapping[str, str]) -> JsonInputs:
+def read_inputs(
+    document: Mapping[str, Any], dtypes: Mapping[str, str], optional: Collection[str] = ()
+) -> JsonInputs:
     """Return the arrays of a request.
 
     Args:
         document: The parsed body.
         dtypes: Input name -> type, in TensorFlow Serving's words (`float`, `string`, ...).
+        optional: Names of inputs that may be left out.
 
     Raises:
         ServingError: INVALID_ARGUMENT or, for a type that JSON cannot fill, UNIMPLEMENTED.
     """
     if "instances" in document and "inputs" in document:
-        raise _format_error(
+        raise format_error(
             document, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
         )
     if "instances" in document:
-        return JsonInputs("row", _rows(document, dtypes))
+        return JsonInputs("row", _rows(document, dtypes, optional))
     if "inputs" in document:
-        return JsonInputs("columnar", _columns(document["inputs"], dtypes))
+        return JsonInputs("columnar", _columns(document["inputs"], dtypes, optional))
     raise invalid("Missing 'inputs' or 'instances' key")
 
 
-def _rows(document: Mapping[str, Any], dtypes: Mapping[str, str]) -> dict[str, Array]:
+def _rows(
+    document: Mapping[str, Any], dtypes: Mapping[str, str], optional: Collection[str]
+) -> dict[str, Array]:
     rows = document["instances"]
     if not isinstance(rows, list):
-        raise _format_error(document, "Expecting 'instances' to be an list/array")
+        raise format_error(document, "Expecting 'instances' to be an list/array")
     if not rows:
-        raise _format_error(document, "No values in 'instances' array")
+        raise format_error(document, "No values in 'instances' array")
     if not isinstance(rows[0], dict) and len(dtypes) > 1:
         raise invalid(
             "instances is a plain list, but expecting list of objects as multiple input tensors required"
             " as per tensorinfo_map"
         )
-    return _object_rows(rows, dtypes) if _is_object(rows[0]) else _plain_rows(rows, dtypes)
+    if not _is_object(rows[0]):
+        return _plain_rows(rows, dtypes)
+    # What the first row leaves out must be left out by all: a batch has one value for each row or none.
+    sent = {name: dtype for name, dtype in dtypes.items() if name in rows[0] or name not in optional}
+    return _object_rows(rows, sent)
 
 
 def _plain_rows(rows: list[Any], dtypes: Mapping[str, str]) -> dict[str, Array]:
@@ -153,12 +162,12 @@ def _object_rows(rows: list[Any], dtypes: Mapping[str, str]) -> dict[str, Array]
     return {name: np.stack(arrays) for name, arrays in columns.items()}
 
 
-def _columns(value: Any, dtypes: Mapping[str, str]) -> dict[str, Array]:
+def _columns(value: Any, dtypes: Mapping[str, str], optional: Collection[str]) -> dict[str, Array]:
     if _is_object(value):
-        missing = [name for name in sorted(dtypes) if name not in value]
+        missing = [name for name in sorted(dtypes) if name not in value and name not in optional]
         if missing:
             raise invalid(f"Missing named input: {missing[0]} in 'inputs' object.")
-        return {name: _array(value[name], dtype) for name, dtype in dtypes.items()}
+        return {name: _array(value[name], dtype) for name, dtype in dtypes.items() if name in value}
     if len(dtypes) > 1:
         raise invalid(
             "inputs is a plain value/list, but expecting an object as multiple input tensors required as per"
@@ -235,7 +244,7 @@ def _accepted(dtype: str) -> set[type]:
 def _leaf(value: Any, dtype: str) -> Any:
     if isinstance(value, dict):
         if dtype == "string":
-            return _decoded(value)
+            return decoded(value)
         raise _type_error(value, dtype)
     if dtype not in NUMPY:
         raise ServingError(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {echo(value)} to type: {dtype}")
@@ -244,8 +253,13 @@ def _leaf(value: Any, dtype: str) -> Any:
     return value
 
 
-def _decoded(value: dict[str, Any]) -> bytes:
-    if not _is_base64(value):
+def decoded(value: dict[str, Any]) -> bytes:
+    """Return the bytes in a `{"b64": "..."}` object.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT: it has another form, or another alphabet.
+    """
+    if not is_base64(value):
         raise invalid(f"JSON Value: {echo(value)} not formatted correctly for base64 data")
     text = "".join(value["b64"].split())
     try:
@@ -279,27 +293,42 @@ def _packed_floats(leaves: list[Any], dtype: str) -> Array:
 
 def _packed_strings(leaves: list[Any]) -> Array:
     packed = np.empty(len(leaves), dtype=np.object_)
-    try:
-        packed[:] = [leaf if isinstance(leaf, bytes) else leaf.encode() for leaf in leaves]
-    except UnicodeEncodeError as error:
-        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
+    packed[:] = [leaf if isinstance(leaf, bytes) else encoded(leaf) for leaf in leaves]
     return packed
 
 
+def encoded(text: str) -> bytes:
+    """Return a JSON string as UTF-8.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT: it has half of a surrogate pair.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
+
+
 def _is_object(value: Any) -> bool:
-    return isinstance(value, dict) and not _is_base64(value)
+    return isinstance(value, dict) and not is_base64(value)
 
 
-def _is_base64(value: dict[str, Any]) -> bool:
+def is_base64(value: dict[str, Any]) -> bool:
+    """Return whether an object stands for bytes."""
     return len(value) == 1 and isinstance(value.get("b64"), str)
 
 
+def type_name(value: Any) -> str:
+    """Return the word that errors have for the JSON type of a value."""
+    return str(value) if isinstance(value, bool) else _TYPE_NAMES[type(value)]
+
+
 def _type_error(value: Any, dtype: str) -> ServingError:
-    name = {True: "True", False: "False"}[value] if isinstance(value, bool) else _TYPE_NAMES[type(value)]
-    return invalid(f"JSON Value: {echo(value)} Type: {name} is not of expected type: {dtype}")
+    return invalid(f"JSON Value: {echo(value)} Type: {type_name(value)} is not of expected type: {dtype}")
 
 
-def _format_error(document: Mapping[str, Any], problem: str) -> ServingError:
+def format_error(document: Mapping[str, Any], problem: str) -> ServingError:
+    """Return the error for a body that is JSON and yet no request."""
     return invalid(f"JSON Value: {echo(document)} {problem}")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.serving.errors import Code, ServingError
-from components.serving.json_parse import MAX_DEPTH, MAX_ECHO, echo, parse
+from components.serving.json_parse import MAX_ECHO, echo, parse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(),
@@ -59,19 +59,22 @@ def test_refusal_says_what_is_wrong_and_at_which_byte(body, message):
     assert refusal(body) == f"JSON Parse error: {message}"
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH - 1, MAX_DEPTH, 10_000])
-@pytest.mark.parametrize("brackets", [("[", "]"), ('{"k":', "}")])
-def test_depth_is_bounded_to_the_level(depth, brackets):
-    opening, closing = brackets
-    body = f'{{"a": {opening * depth}1{closing * depth}}}'.encode()
-    if depth < MAX_DEPTH:
-        assert "a" in parse(body)
-    else:
-        assert "deeper than 64" in refusal(body)
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ('{"a": 1, "b": 2, "a": 3}', {"a": 1, "b": 2}),
+        ('{"a": {"k": 1, "k": 2}, "a": 3}', {"a": {"k": 1}}),
+        ('{"a": [{"k": [], "k": 2}]}', {"a": [{"k": []}]}),
+    ],
+)
+def test_the_first_of_a_key_counts(text, content):
+    assert parse(text.encode()) == content
 
 
-def test_unclosed_depth_is_refused_as_depth():
-    assert "deeper than 64" in refusal(b'{"a":' + b"[" * 1_000_000)
+def test_depth_is_a_parameter():
+    assert parse(b'{"inputs": [[1]]}', max_depth=3) == {"inputs": [[1]]}
+    with pytest.raises(ServingError, match="nested deeper than 2 levels"):
+        parse(b'{"inputs": [[1]]}', max_depth=2)
 
 
 @pytest.mark.parametrize("text", ["[" * 1000, '\\"' + "[" * 1000, "\\\\" + "]" * 1000, '\\\\\\"[{' * 1000])

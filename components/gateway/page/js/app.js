@@ -43,8 +43,8 @@ class App {
     return addressOf({ ...this.state, ...patch });
   }
 
-  open(item) {
-    this.drawer.expect(item);
+  open(item, { alike = false } = {}) {
+    this.drawer.expect(item, { alike });
     if (!this.state.item) this.opener = document.activeElement;
     this.go({ item: item.id }, { push: true });
   }

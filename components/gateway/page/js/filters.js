@@ -26,7 +26,7 @@ function variety(state, go) {
 function seen(state, go) {
   const box = h("input", { type: "checkbox", checked: state.seen });
   box.addEventListener("change", () => go({ seen: box.checked }));
-  return h("label", { class: "check" }, box, "Also what was seen");
+  return h("label", { class: "check" }, box, "Show seen");
 }
 
 export function renderFilters(root, { state, model, go, withSeen = false }) {

@@ -10,6 +10,7 @@ import { ResultList, skeleton } from "./results.js";
 import { versionParameters } from "./state.js";
 
 const LIMIT = 12;
+const LONG = 600;
 
 export class ItemDrawer {
   #known = new Map();
@@ -43,7 +44,8 @@ export class ItemDrawer {
   }
 
   // Shown at once when a list already named it; the rest follows.
-  expect(item) {
+  expect(item, { alike = false } = {}) {
+    this.toAlike = alike;
     this.#known.set(item.id, item);
   }
 
@@ -64,7 +66,8 @@ export class ItemDrawer {
     this.#ask(question);
     if (!this.dialog.open) this.dialog.showModal();
     this.dialog.scrollTop = 0;
-    find("h2", this.dialog).focus();
+    find(this.toAlike ? ".part" : "h2", this.dialog).focus();
+    this.toAlike = false;
   }
 
   #ask(question) {
@@ -94,7 +97,7 @@ export class ItemDrawer {
 
   #frame() {
     const close = h("button", { type: "button", class: "quiet", onclick: () => this.dialog.close() }, icon("close"), hidden("Close"));
-    const alike = h("section", { class: "alike" }, h("h3", { class: "part" }, "Similar", h("span", { class: "summary" })), this.similar);
+    const alike = h("section", { class: "alike" }, h("h3", { class: "part", tabindex: "-1" }, "Similar", h("span", { class: "summary" })), this.similar);
     this.dialog.replaceChildren(h("div", { class: "inside" }, h("header", {}, h("h2", { id: "item-title", tabindex: "-1" }), close), this.body, alike));
   }
 
@@ -104,10 +107,24 @@ export class ItemDrawer {
     const rows = [["id", id], ...facts].map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)));
     this.body.replaceChildren(
       ...(categories.length ? [h("p", { class: "chips" }, categories.map((name) => h("span", { class: "chip" }, name)))] : []),
-      ...(text ? [h("p", { class: "text" }, text)] : []),
+      ...(text ? this.#text(text) : []),
       h("dl", { class: "facts" }, rows),
       ...(error && error.status !== 404 ? [h("p", { class: "wrong" }, error.message)] : []),
     );
+  }
+
+  // A long text is folded, so that what is similar stays in sight.
+  #text(text) {
+    const body = h("p", { class: "text" }, text);
+    if (text.length < LONG) return [body];
+    body.classList.add("long");
+    const unfold = h("button", { type: "button", class: "unfold", "aria-expanded": "false" }, "Read all");
+    unfold.addEventListener("click", () => {
+      const folded = body.classList.toggle("long");
+      unfold.setAttribute("aria-expanded", String(!folded));
+      unfold.textContent = folded ? "Read all" : "Read less";
+    });
+    return [body, unfold];
   }
 
   #alike(answer, took) {

@@ -2,7 +2,7 @@
 
 import { get, isAborted } from "./api.js";
 import { describe } from "./choices.js";
-import { announce, find, h } from "./dom.js";
+import { announce, find, h, toast } from "./dom.js";
 import * as format from "./format.js";
 import { Latest } from "./latest.js";
 import { note, problem } from "./messages.js";
@@ -24,6 +24,7 @@ export class Ranked {
       voteOf: (id) => context.feedback.voteOf(this.model?.name, eventOf().user ?? "", id),
       onVote: (result, liked) => context.feedback.vote(this.model, this.#event(result), liked),
       onOpen: (result) => this.#open(result),
+      onSimilar: (result) => this.#open(result, { alike: true }),
       onLeave,
       onCategory,
     });
@@ -38,6 +39,7 @@ export class Ranked {
   // A question is {model, fetch(signal), more: {path, parameters} | null, empty: text}.
   ask(question, delay = 0) {
     this.model = question.model;
+    this.list.offersSimilar = question.model.signatures.includes("similar");
     this.latest.ask(question, delay);
   }
 
@@ -54,10 +56,10 @@ export class Ranked {
     return { ...this.eventOf(), item: result.id, rank: result.rank, version, trace_id };
   }
 
-  #open(result) {
+  #open(result, how) {
     // Items named in a reason were not ranked, so opening one says nothing about the ranking.
     if (result.rank) this.context.feedback.send({ ...this.#event(result), model: this.model.name, type: "click" });
-    this.context.open(result);
+    this.context.open(result, how);
   }
 
   #busy(on) {
@@ -77,6 +79,7 @@ export class Ranked {
     this.#busy(false);
     this.answer = answer;
     this.summary.replaceChildren(...this.#timing(answer, took));
+    for (const warning of answer.warnings ?? []) toast(warning);
     if (answer.results.length === 0) {
       this.list.replace(note("Nothing found", question.empty));
       announce("Nothing found.");
@@ -92,7 +95,7 @@ export class Ranked {
     const parts = `${format.milliseconds(took)} ms`;
     return [
       h("span", { class: "version" }, describe(answer, this.model)),
-      h("span", { class: "time", "data-took": String(took) }, h("b", {}, parts), model !== undefined && ` model ${format.milliseconds(model)} ms`),
+      h("span", { class: "time", "data-took": String(took) }, h("b", {}, parts), Number.isFinite(model) && ` · model ${format.milliseconds(model)} ms`),
     ];
   }
 

@@ -6,13 +6,14 @@ import * as format from "./format.js";
 const controlsOf = (row) => findAll("a, button", row);
 
 export class ResultList {
-  constructor(root, { hrefOf, onOpen, onVote, voteOf, onCategory = null, onLeave = () => {} }) {
+  constructor(root, { hrefOf, onOpen, onVote, voteOf, onSimilar = null, onCategory = null, onLeave = () => {} }) {
     this.root = root;
-    Object.assign(this, { hrefOf, onOpen, onVote, voteOf, onCategory, onLeave });
+    Object.assign(this, { hrefOf, onOpen, onVote, voteOf, onSimilar, onCategory, onLeave });
     this.list = h("ol", { class: "results" });
     this.list.addEventListener("keydown", (event) => this.#key(event));
     this.list.addEventListener("focusin", (event) => this.#activate(event.target.closest(".result")));
     this.results = [];
+    this.offersSimilar = false;
   }
 
   get rows() {
@@ -133,7 +134,9 @@ export class ResultList {
         icon(name),
         hidden(`${label} ${result.title || result.id}`),
       );
-    return h("div", { class: "actions" }, vote(true, "up", "Like"), vote(false, "down", "Dislike"));
+    const similar = (name) =>
+      h("button", { type: "button", class: "quiet similar", title: "Similar", onclick: () => this.onSimilar(result) }, icon("similar"), hidden(`Similar to ${name}`));
+    return h("div", { class: "actions" }, this.offersSimilar && similar(result.title || result.id), vote(true, "up", "Like"), vote(false, "down", "Dislike"));
   }
 
   #vote(button, result, liked) {
@@ -150,7 +153,7 @@ export class ResultList {
     const moves = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: this.rows.length - 1 };
     if (event.key === "ArrowUp" && index === 0) this.onLeave();
     else if (event.key in moves) this.focus(moves[event.key]);
-    else if (event.key === "s") this.onOpen(this.results[index]);
+    else if (event.key === "s") row.querySelector(".similar")?.click();
     else if (event.key === "+") row.querySelector("[data-vote=up]").click();
     else if (event.key === "-") row.querySelector("[data-vote=down]").click();
     else return;

@@ -159,7 +159,8 @@ export class SearchView {
     if (asked === this.#asked) return;
     this.#asked = asked;
     if (model.query === "text" ? state.q : file) this.#put(model, state.q, file, parameters, delay);
-    else this.ranked.rest(note(...this.#invitation(model.query)));
+    else if (model.query === "text") this.ranked.rest(note("Start typing", "Results appear with every key."));
+    else this.ranked.rest();
   }
 
   #put(model, q, file, parameters, delay) {
@@ -169,11 +170,5 @@ export class SearchView {
       : (signal) => get("v1/search", words, signal);
     const more = file ? null : { path: "v1/search", parameters: words };
     this.ranked.ask({ model, fetch, more, empty: "Try other words, or fewer." }, delay);
-  }
-
-  #invitation(kind) {
-    if (kind === "image") return ["Search by picture", "Choose one, drop it here, or paste it."];
-    if (kind === "audio") return ["Search by sound", "Record one, choose a file, or drop it here."];
-    return ["Start typing", "Results appear with every key."];
   }
 }

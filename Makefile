@@ -1,8 +1,10 @@
 # Two commands are all that a new user types: `make demo` and `make test`. Each makes the environment first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit integration benchmark beam-jar image kind-up kind-down cluster clean
+.PHONY: help setup demo test lint unit integration benchmark beam-jar promtool image kind-up kind-down cluster clean
 
 PYTHON := .venv/bin/python
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lodestar
+PROMTOOL := github.com/prometheus/prometheus/cmd/promtool
 BEAM := $(abspath $(or $(LODESTAR_HOME),.lodestar))/beam
 
 help:  ## Say what can be made
@@ -39,6 +41,13 @@ beam-jar:  ## Build Beam's job server for Spark (300 MB); needs Java and Maven
 	@mvn --batch-mode --quiet --file pipelines/beam/pom.xml "-Dtarget=$(BEAM)/build" package
 	@mv "$(BEAM)/build/spark-job-server.jar" "$(BEAM)/" && rm -rf "$(BEAM)/build"
 	@echo "$(BEAM)/spark-job-server.jar"
+
+promtool:  ## Build Prometheus' promtool, which plays the alerts' scenarios in the unit tests; needs Go
+	@command -v go >/dev/null || { echo "error: Go is not installed. See https://go.dev/doc/install." >&2; exit 2; }
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && cd "$$work" && go mod init promtool 2>/dev/null && \
+	  go get "$(PROMTOOL)@v0.313.5" 2>/dev/null && mkdir -p "$(CACHE)/bin" && \
+	  go build -tags remove_all_sd -o "$(CACHE)/bin/promtool" "$(PROMTOOL)"
+	@echo "$(CACHE)/bin/promtool"
 
 image:  ## Build the image that steps run in, lodestar/pipelines:dev; needs Docker with BuildKit
 	@docker build --tag lodestar/pipelines:dev .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ("kind-cpu", "gpu", "tpu")
+# What is built of a folder's own kustomization, and the overlay that pipelines are compiled for there.
+PLATFORMS = {**{name: name for name in OVERLAYS}, "lab": "kind-cpu"}
 
 
 def build(folder: Path) -> str:
@@ -22,14 +25,17 @@ def build(folder: Path) -> str:
 
 def platform(overlay: str) -> dict[str, Any]:
     """Return what the compiler reads of an overlay."""
-    text = (ROOT / "manifests/overlays" / overlay / "platform.yaml").read_text(encoding="utf-8")
+    text = (ROOT / "manifests/overlays" / PLATFORMS[overlay] / "platform.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
 
-def rewritten(overlay: str, namespace: str, scratch: Path, folder: Path | None = None) -> str:
+def rewritten(
+    overlay: str, namespace: str, scratch: Path, folder: Path | None = None, components: Sequence[str] = ()
+) -> str:
     """Return an overlay built for `namespace`, with its host path volume, if any, named so and at `folder`.
 
-    Volumes belong to no namespace, so their names have to differ from the ones in use.
+    Volumes belong to no namespace, so their names have to differ from the ones in use. `components` are
+    folders of `manifests/components` to add.
     """
     base = os.path.relpath(ROOT / "manifests/overlays" / overlay, scratch)
     kustomization: dict[str, Any] = {
@@ -37,6 +43,7 @@ def rewritten(overlay: str, namespace: str, scratch: Path, folder: Path | None =
         "kind": "Kustomization",
         "namespace": namespace,
         "resources": [base],
+        "components": [os.path.relpath(ROOT / "manifests/components" / one, scratch) for one in components],
     }
     if folder:
         kustomization["patches"] = [

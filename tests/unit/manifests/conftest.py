@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.overlays import OVERLAYS, ROOT, build
+from tests.cluster.overlays import PLATFORMS, ROOT, build
 
 Object = dict[str, Any]
 
@@ -19,9 +19,15 @@ def _built(overlay: str) -> tuple[Object, ...]:
     return tuple(yaml.safe_load_all(build(ROOT / "manifests/overlays" / overlay)))
 
 
-@pytest.fixture(params=OVERLAYS)
+@pytest.fixture(params=tuple(PLATFORMS))
 def overlay(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture
+def platform_name(overlay: str) -> str:
+    """The overlay that pipelines are compiled for where this one is applied."""
+    return PLATFORMS[overlay]
 
 
 @pytest.fixture

@@ -45,8 +45,10 @@ def findings(report: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_overlay_and_its_pods_pass(objects: tuple[dict[str, Any], ...], overlay: str, tmp_path: Path) -> None:
-    job = json.loads(render_tfjob(load_platform(overlay), "lodestar/pipelines:1"))
+def test_overlay_and_its_pods_pass(
+    objects: tuple[dict[str, Any], ...], platform_name: str, tmp_path: Path
+) -> None:
+    job = json.loads(render_tfjob(load_platform(platform_name), "lodestar/pipelines:1"))
     # checkov knows no TFJob, so the replicas are shown to it as the pods that they become.
     replicas = [
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": kind.lower(), "namespace": "x"}}

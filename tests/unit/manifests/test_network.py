@@ -19,6 +19,7 @@ def ours(component: str, **labels: str) -> Pod:
 
 
 STEP, SWEEP, PUSHER, TRIAL = map(ours, ("pipeline", "sweep", "pusher", "trial"))
+SERVER, GATEWAY, DEPLOYER = map(ours, ("serving", "gateway", "deployer"))
 _JOB = {"training.kubeflow.org/job-name": "job"}
 REPLICA = ours("training", **_JOB)
 DRIVER = Pod({"pipelines.kubeflow.org/v2_component": "true"})
@@ -27,6 +28,7 @@ DNS = Pod({"k8s-app": "kube-dns"}, "kube-system")
 METADATA = Pod({"component": "metadata-grpc-server"}, "kubeflow")
 API = Pod({"app": "ml-pipeline"}, "kubeflow")
 STORE = Pod({"app": "seaweedfs"}, "kubeflow")
+PROMETHEUS = Pod({"app.kubernetes.io/name": "prometheus"}, "monitoring")
 OUTSIDE = Pod(is_pod=False)
 
 OPEN = [
@@ -41,6 +43,14 @@ OPEN = [
     (REPLICA, REPLICA, 2222),
     (REPLICA, DNS, 53),
     (TRIAL, DNS, 53),
+    (GATEWAY, SERVER, 8500),
+    (GATEWAY, DNS, 53),
+    (GATEWAY, OUTSIDE, 5432),
+    (OUTSIDE, GATEWAY, 8080),
+    (API, GATEWAY, 8080),
+    (DEPLOYER, SERVER, 8500),
+    (DEPLOYER, OUTSIDE, 6443),
+    (DEPLOYER, DNS, 53),
 ]
 CLOSED = [
     (STEP, METADATA, 3306),
@@ -61,6 +71,25 @@ CLOSED = [
     (STRANGER, STEP, 8080),
     (STRANGER, REPLICA, 2222),
     (OUTSIDE, STEP, 8080),
+    # A SavedModel is a program.
+    (SERVER, DNS, 53),
+    (SERVER, OUTSIDE, 443),
+    (SERVER, OUTSIDE, 6443),
+    (SERVER, METADATA, 8080),
+    (SERVER, SERVER, 8500),
+    (SERVER, GATEWAY, 8080),
+    (STRANGER, SERVER, 8500),
+    (STRANGER, SERVER, 8501),
+    (OUTSIDE, SERVER, 8501),
+    (STEP, SERVER, 8500),
+    (PROMETHEUS, SERVER, 8501),
+    (GATEWAY, OUTSIDE, 443),
+    (GATEWAY, OUTSIDE, 6443),
+    (GATEWAY, METADATA, 8080),
+    (GATEWAY, SERVER, 22),
+    (OUTSIDE, GATEWAY, 5432),
+    (DEPLOYER, OUTSIDE, 5432),
+    (DEPLOYER, GATEWAY, 8080),
 ]
 
 
@@ -97,8 +126,10 @@ def test_others_keep_working_beside_us(objects: Any) -> None:
     assert connects(_policies(objects), STRANGER, METADATA, 3306)
 
 
-def test_what_is_compiled_carries_the_labels_that_the_policies_select(objects: Any, overlay: str) -> None:
-    settings = load_platform(overlay)
+def test_what_is_compiled_carries_the_labels_that_the_policies_select(
+    objects: Any, platform_name: str
+) -> None:
+    settings = load_platform(platform_name)
     step = Pod(settings.labels)
     job = json.loads(render_tfjob(settings, "lodestar/pipelines:dev"))
     # The operator adds the job's name.

@@ -15,6 +15,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components import artifact
+from components.deployment.store import DEPLOYMENTS, read_deployments
 from components.driver import NodeDriver
 from components.evaluation import blessing, report
 from components.evaluation.scores import EvalData
@@ -69,12 +70,21 @@ class LiveVersionDriver(NodeDriver):
 
 def _rival(model_root: Path, candidate: str) -> int:
     numbers = artifact.versions(model_root)
-    if not numbers:
+    live = _live(model_root, numbers)
+    if not live:
         return 0
-    about = artifact.provenance(model_root / str(numbers[-1]))
+    about = artifact.provenance(model_root / str(live))
     if about["model_uri"] != candidate:
-        return numbers[-1]
+        return live
     return int(about["compared_with"]) if about["compared_with"] in numbers else 0
+
+
+def _live(model_root: Path, numbers: list[int]) -> int:
+    """Return the version that users get: the deployed stable one, else the newest; 0 when there is none."""
+    deployment = read_deployments(model_root.parent / DEPLOYMENTS).get(model_root.name)
+    if deployment is not None and deployment.stable in numbers:
+        return deployment.stable
+    return max(numbers, default=0)
 
 
 class EvaluatorExecutor(base_executor.BaseExecutor):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pipelines.beam.options import RUNNERS
 from pipelines.cluster_parsers import add_cluster_verbs, add_place
+from pipelines.deploy_parsers import add_deploy_verbs
+from pipelines.gateway_parser import add_gateway_verb
 from pipelines.sweep_options import add_sweep_step
 from pipelines.sweep_parsers import add_sweep_verb, with_start
 
@@ -22,7 +24,9 @@ examples:
   lodestar run text-search --set train.encoder=bm25
   lodestar compile text-search --overlay gpu -o text-search.yaml
   lodestar serve
+  lodestar gateway
   lodestar query text-search "does vitamin D prevent infections"
+  lodestar deploy text-search --canary 10
   lodestar doctor --cluster
   lodestar submit text-search --watch
   lodestar sweep matrix-factorization --trials 40 --parallel 4
@@ -75,6 +79,8 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for add in (_list, _run, _compile, _data, _serve, _query, _board, _doctor):
         add(verbs)
+    add_deploy_verbs(verbs, _verb)
+    add_gateway_verb(verbs, _verb)
     add_sweep_verb(verbs, _verb, _settings_options)
     add_cluster_verbs(verbs, _verb, _settings_options)
     return top
@@ -190,6 +196,9 @@ def _query(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verb.add_argument("words", nargs="*", metavar="WORD", help="the query, for search families")
     verb.add_argument("-k", "--top", type=int, default=10, help="rows to print (default: %(default)s)")
     verb.add_argument("--server", default="http://127.0.0.1:8501", help="REST address (default: %(default)s)")
+    which = verb.add_mutually_exclusive_group()
+    which.add_argument("--version", type=int, metavar="V", help="ask this version (default: the stable one)")
+    which.add_argument("--label", metavar="L", help="ask the version with this label, e.g. canary")
 
 
 def _board(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

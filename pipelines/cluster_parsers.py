@@ -50,6 +50,23 @@ def add_overlay(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def add_server_option(verb: argparse.ArgumentParser) -> None:
+    """Add the option that says which model servers are meant."""
+    verb.add_argument(
+        "--server",
+        action="append",
+        metavar="HOST:PORT",
+        help="gRPC address of the model server (default: 127.0.0.1:8500, if one is there); repeatable",
+    )
+
+
+def add_on(verb: argparse.ArgumentParser) -> None:
+    """Add the option that says whether this machine or a cluster is meant."""
+    verb.add_argument(
+        "--on", choices=("here", "cluster"), default="here", help="where it is (default: %(default)s)"
+    )
+
+
 def _submit(verbs: Verbs[argparse.ArgumentParser], add: AddVerb) -> argparse.ArgumentParser:
     verb = add(verbs, "submit", "Run a family's pipeline on the cluster.")
     verb.add_argument("family", metavar="FAMILY", help="a name from `lodestar list`")
@@ -79,13 +96,19 @@ def _schedule(verbs: Verbs[argparse.ArgumentParser], add: AddVerb) -> argparse.A
 
 
 def _status(verbs: Verbs[argparse.ArgumentParser], add: AddVerb) -> argparse.ArgumentParser:
-    verb = add(verbs, "status", "List the runs on the cluster, or show one with its steps.")
+    verb = add(verbs, "status", "List runs and deployments, or show a run's steps or a family's deployment.")
     verb.epilog = (
+        "A family's deployment is UpToDate (0), InProgress (3), BlockedByFailedLoad (1) or InvalidSpec (2). "
         "With a kubeconfig that may read pods it also shows which steps were `reused`, what each step made, "
         "and the last lines of one that failed; otherwise what the API of Kubeflow Pipelines says."
     )
-    verb.add_argument("run", nargs="?", metavar="RUN", help="name or id, or the start of one")
+    verb.add_argument(
+        "run", nargs="?", metavar="RUN|FAMILY", help="name or id of a run, or the start of one; or a family"
+    )
     verb.add_argument("--watch", action="store_true", help="follow the run to its end")
+    add_server_option(verb)
+    add_on(verb)
+    verb.set_defaults(model_root="")
     verb.add_argument(
         "--limit", type=int, default=20, metavar="N", help="runs to list (default: %(default)s)"
     )

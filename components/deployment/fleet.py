@@ -130,6 +130,9 @@ class Fleet(Protocol):
             LodestarError: They cannot be listed.
         """
 
+    def starting(self) -> Sequence[str]:
+        """Return the names of those that have read what was deployed, and do not take requests yet."""
+
     def trouble(self) -> str:
         """Return why a server cannot start; empty when there is no such reason."""
 
@@ -148,6 +151,10 @@ class FixedFleet:
     def servers(self) -> Sequence[ModelServer]:
         """Return all of them."""
         return self._servers
+
+    def starting(self) -> Sequence[str]:
+        """Return none: nobody knows of a server that does not listen yet."""
+        return []
 
     def trouble(self) -> str:
         """Return nothing: a server that cannot start does not answer."""

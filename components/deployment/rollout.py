@@ -114,7 +114,7 @@ class Rollout:
             if isinstance(error, LodestarError):
                 _tell_what_serves(error, self._family, before)
             raise
-        self._converge(Wanted.of(self._family, done))
+        self._settle(Wanted.of(self._family, done))
         return done
 
     def _served(self) -> Deployment | None:
@@ -166,6 +166,17 @@ class Rollout:
             for server in behind:
                 self._reload(server, wanted)
                 asked.add(server.name)
+
+    def _settle(self, wanted: Wanted) -> None:
+        """Converge; once more when servers were starting, which may have read what was deployed before."""
+        self._converge(wanted)
+        deadline = self._clock() + self._pace.starting
+        starting = late = bool(self._required().starting())
+        while starting and self._clock() < deadline:
+            self._sleep(self._pace.poll)
+            starting = bool(self._required().starting())
+        if late:
+            self._converge(wanted)
 
     def _reload(self, server: ModelServer, wanted: Wanted) -> None:
         try:

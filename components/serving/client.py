@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -14,8 +16,67 @@ from .errors import HTTP_STATUS, Code
 from .status import State, VersionStatus
 
 TIMEOUT_SECONDS = 30.0
+STABLE = "stable"
 
 _START = "Start it with `lodestar serve`."
+_UNKNOWN_LABEL = "Unrecognized servable version label"
+_REMEMBER_SECONDS = 1.0
+
+
+class UnknownLabel(LodestarError):
+    """Signal that no version of the model has the label that was asked for."""
+
+
+class Asker:
+    """Asks one model: a version, a label, or what is stable.
+
+    A family that was never deployed has no label `stable`; then the newest version is asked, for a second
+    without asking for the label again.
+
+    Args:
+        base_url: `http://host:port` of the REST API.
+        model: The model's name.
+        version: The version to ask; None for the stable one.
+        label: The label to ask; not together with a version.
+        clock: Seconds, never going back.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base_url, self._model = base_url, model
+        self._version, self._label = version, label
+        self._clock = clock
+        self._unlabelled_until = float("-inf")
+
+    def predict(
+        self, inputs: Mapping[str, Any], *, signature_name: str = "serving_default"
+    ) -> dict[str, Any]:
+        """Run a signature and return output name -> nested list; raises as the function `predict` does."""
+        if self._version is not None or self._label is not None:
+            return self._ask(inputs, signature_name, self._label)
+        if self._clock() >= self._unlabelled_until:
+            try:
+                return self._ask(inputs, signature_name, STABLE)
+            except UnknownLabel:
+                self._unlabelled_until = self._clock() + _REMEMBER_SECONDS
+        return self._ask(inputs, signature_name, None)
+
+    def _ask(self, inputs: Mapping[str, Any], signature_name: str, label: str | None) -> dict[str, Any]:
+        return predict(
+            self._base_url,
+            self._model,
+            inputs,
+            signature_name=signature_name,
+            version=self._version,
+            label=label,
+        )
 
 
 def predict(
@@ -25,6 +86,8 @@ def predict(
     *,
     signature_name: str = "serving_default",
     timeout: float = TIMEOUT_SECONDS,
+    version: int | None = None,
+    label: str | None = None,
 ) -> dict[str, Any]:
     """Run a signature and return output name -> nested list, batch first.
 
@@ -34,16 +97,20 @@ def predict(
         inputs: Input name -> nested list, batch first.
         signature_name: The signature to run.
         timeout: Seconds to wait for the answer.
+        version: The version to ask; None for the one with the label, or the newest.
+        label: The label of the version to ask.
 
     Raises:
+        UnknownLabel: No version has the label.
         LodestarError: Nothing listens there, the model is not served, or it refuses the inputs.
     """
     body = {"signature_name": signature_name, "inputs": dict(inputs)}
-    outputs = _call("POST", base_url, f"{model}:predict", body, timeout)["outputs"]
+    which = _which(model, version, label)
+    outputs = _call("POST", base_url, f"{which}:predict", body, timeout)["outputs"]
     if isinstance(outputs, dict):
         return outputs
     # A single output comes without its name.
-    return {_only_output(base_url, model, signature_name, timeout): outputs}
+    return {_only_output(base_url, which, signature_name, timeout): outputs}
 
 
 def status(base_url: str, model: str, *, timeout: float = TIMEOUT_SECONDS) -> list[VersionStatus]:
@@ -62,6 +129,12 @@ def status(base_url: str, model: str, *, timeout: float = TIMEOUT_SECONDS) -> li
         )
         for entry in entries
     ]
+
+
+def _which(model: str, version: int | None, label: str | None) -> str:
+    if version is not None:
+        return f"{model}/versions/{version}"
+    return f"{model}/labels/{quote(label, safe='')}" if label is not None else model
 
 
 def _only_output(base_url: str, model: str, signature_name: str, timeout: float) -> str:
@@ -110,5 +183,10 @@ def _content(response: requests.Response, path: str) -> dict[str, Any]:
         raise LodestarError(
             f"Model `{model}` is not served: {message}.",
             cure=f"Push it with `lodestar run {model}`; a running server follows by itself.",
+        )
+    if message.startswith(_UNKNOWN_LABEL):
+        raise UnknownLabel(
+            f"Model `{model}` has no such label: {message.rstrip('.')}.",
+            cure=f"`lodestar status {model}` shows the labels.",
         )
     raise LodestarError(f"Model `{model}` refused the request: {message.rstrip('.')}.")

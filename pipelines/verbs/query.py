@@ -8,7 +8,7 @@ from typing import Any
 
 from components.errors import InputError
 from components.family import Family, find_family
-from components.serving.client import predict
+from components.serving.client import Asker
 from pipelines.terminal import print_json, print_table
 
 
@@ -18,10 +18,11 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = _inputs(family, arguments.words, arguments.rest)
     if arguments.top < 1:
         raise InputError(f"`--top {arguments.top}` is not positive.", cure="Ask for at least 1 row.")
+    ask = Asker(arguments.server, family.name, version=arguments.version, label=arguments.label)
     started = time.perf_counter()
-    answer = predict(arguments.server, family.name, inputs)
+    answer = ask.predict(inputs)
     milliseconds = (time.perf_counter() - started) * 1000
-    rows = _rows(arguments.server, family, answer, arguments.top)
+    rows = _rows(ask, answer, arguments.top)
     if arguments.output == "json":
         print_json({"family": family.name, "milliseconds": round(milliseconds, 1), "results": rows})
         return 0
@@ -49,13 +50,13 @@ def _inputs(family: Family, words: list[str], rest: list[str]) -> dict[str, list
     return inputs
 
 
-def _rows(server: str, family: Family, answer: dict[str, Any], top: int) -> list[dict[str, Any]]:
+def _rows(ask: Asker, answer: dict[str, Any], top: int) -> list[dict[str, Any]]:
     # A row with fewer candidates than asked for is padded with empty ids.
     found = [(i, s) for i, s in zip(answer["ids"][0], answer["scores"][0], strict=True) if i][:top]
     if not found:
         return []
     ids = [candidate for candidate, _ in found]
-    titles = predict(server, family.name, {"ids": ids}, signature_name="titles")["titles"]
+    titles = ask.predict({"ids": ids}, signature_name="titles")["titles"]
     return [
         {"rank": rank, "id": candidate, "score": score, "title": title}
         for rank, ((candidate, score), title) in enumerate(zip(found, titles, strict=True), start=1)

@@ -15,6 +15,9 @@ export class ApiError extends Error {
 
 export const isAborted = (error) => error?.name === "AbortError";
 
+// Seconds until a gateway that is away is asked again.
+const PATIENCE = 3;
+
 function address(path, parameters) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters ?? {})) {
@@ -67,7 +70,7 @@ async function send(url, options) {
     response = await fetch(url, { ...options, headers });
   } catch (error) {
     if (isAborted(error)) throw error;
-    throw new ApiError(0, { code: "unreachable", message: "The gateway cannot be reached." });
+    throw new ApiError(0, { code: "unreachable", message: "The gateway cannot be reached." }, PATIENCE);
   }
   if (response.status === 401 && (await askForKey(Boolean(key)))) return send(url, options);
   if (!response.ok) throw await failure(response);

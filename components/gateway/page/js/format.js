@@ -35,10 +35,16 @@ function show(value) {
 
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-// Terms can be stems, so a word that begins with one matches.
+// A word of the question stands for its other endings too; short ones only for themselves.
+function stem(term) {
+  const ending = ["ing", "ies", "ed", "es", "s"].find((one) => term.endsWith(one) && term.length - one.length >= 4);
+  const rest = ending ? term.slice(0, -ending.length) : term;
+  return rest.length < 4 ? escaped(term) : `${escaped(rest)}[\\p{L}\\p{N}]*`;
+}
+
 function pattern(terms) {
-  const words = terms.filter((term) => term.length > 1).map(escaped);
-  return words.length ? new RegExp(`(?<![\\p{L}\\p{N}])(?:${words.join("|")})[\\p{L}\\p{N}]*`, "giu") : null;
+  const words = terms.map((term) => stem(term.toLowerCase()));
+  return words.length ? new RegExp(`(?<![\\p{L}\\p{N}])(?:${words.join("|")})(?![\\p{L}\\p{N}])`, "giu") : null;
 }
 
 // Splits text into [piece, is a match] pairs.

@@ -7,16 +7,17 @@ export function note(title, text, ...more) {
 }
 
 const CURES = {
-  0: "Is `lodestar gateway` running? The page goes on when it is back.",
+  0: "Is `lodestar gateway` running? This page goes on when it is back.",
   401: "Reload the page to enter a key.",
   413: "Choose a smaller file.",
   503: "The model server may be starting or restarting.",
   504: "The model took too long.",
 };
 
-export function problem(error, retry) {
+export function problem(error, retry, { again: repeated = false } = {}) {
   const known = error.status !== undefined;
-  const box = h("div", { class: "note wrong", role: "alert" });
+  // Said aloud once, not at every attempt.
+  const box = h("div", { class: "note wrong", role: repeated ? "group" : "alert" });
   const again = h("button", { type: "button", class: "solid", onclick: retry }, "Try again");
   box.append(
     h("p", { class: "head" }, known ? error.message : "Something on this page went wrong."),

@@ -46,6 +46,7 @@ export class Ranked {
   rest(...elements) {
     this.latest.cancel();
     this.#busy(false);
+    this.wrong = "";
     this.answer = undefined;
     this.summary.replaceChildren();
     this.list.replace(...elements);
@@ -71,12 +72,13 @@ export class Ranked {
     }
     this.#waiting = setTimeout(() => {
       this.section.dataset.slow = "";
-      if (this.list.results.length === 0) this.list.replace(skeleton());
+      if (this.list.results.length === 0 && !this.wrong) this.list.replace(skeleton());
     }, PATIENCE);
   }
 
   #show(answer, question, took) {
     this.#busy(false);
+    this.wrong = "";
     this.answer = answer;
     this.summary.replaceChildren(...this.#timing(answer, took));
     for (const warning of answer.warnings ?? []) toast(warning);
@@ -101,8 +103,10 @@ export class Ranked {
 
   #failed(error, question) {
     this.#busy(false);
+    this.answer = undefined;
     this.summary.replaceChildren();
-    this.list.replace(problem(error, () => this.latest.ask(question)));
+    this.list.replace(problem(error, () => this.latest.ask(question), { again: this.wrong === error.message }));
+    this.wrong = error.message;
   }
 
   #more(cursor, question) {

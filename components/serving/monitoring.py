@@ -12,16 +12,16 @@ DEFAULT_PATH = "/monitoring/prometheus/metrics"
 _SCHEMA: text_proto.Schema = {"prometheus_config": {"enable": "bool", "path": "string"}}
 
 
-def metrics_path(config_file: Path | None) -> str:
+def metrics_path(config_file: str) -> str:
     """Return the path that serves metrics; empty when none does.
 
     Args:
-        config_file: A MonitoringConfig as text proto; None leaves metrics off, as TensorFlow Serving does.
+        config_file: A MonitoringConfig as text proto; empty leaves metrics off, as TensorFlow Serving does.
 
     Raises:
         InputError: The file cannot be read, or is no MonitoringConfig.
     """
-    if config_file is None:
+    if not config_file:
         return ""
-    prometheus = text_proto.read(config_file, FLAG, _SCHEMA).get("prometheus_config", {})
+    prometheus = text_proto.read(Path(config_file), FLAG, _SCHEMA).get("prometheus_config", {})
     return (prometheus.get("path") or DEFAULT_PATH) if prometheus.get("enable") else ""

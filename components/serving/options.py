@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from components.errors import InputError
 
+from . import monitoring
+
 if TYPE_CHECKING:
     from .batching import Scheduler
 
@@ -87,8 +89,8 @@ class ServerOptions:
     host: str = _ours("127.0.0.1", "address to listen on")
     require_manifest: bool = _ours(True, "refuse a version without a MANIFEST.sha256")
     extra_allowed_ops: str = _ours("", "operations that models may use as well, with commas between")
-    total_model_memory_limit_bytes: int = _ours(
-        0, "memory that all models may take, guessed as 1.2 times their files; 0 for what is free"
+    memory_limit_bytes: int = _ours(
+        0, "memory of the whole server; a version that does not fit is refused. 0 for all there is"
     )
     max_connections: int = _ours(1000, "REST connections and gRPC requests at once")
     max_queued_requests: int = _ours(256, "requests that wait for a thread; more are refused with 503")
@@ -137,6 +139,17 @@ class ServerOptions:
     def grpc_threads(self) -> int:
         """Return how many gRPC requests run at the same time."""
         return self.grpc_max_threads or THREADS_PER_CORE * (os.cpu_count() or 1)
+
+    @property
+    def metrics_path(self) -> str:
+        """Return where metrics are served over REST; empty for nowhere. Root mode always has them.
+
+        Raises:
+            InputError: The file that says so cannot be used.
+        """
+        if self.monitoring_config_file or self.root is None:
+            return monitoring.metrics_path(self.monitoring_config_file)
+        return monitoring.DEFAULT_PATH
 
     @property
     def grpc_arguments(self) -> list[tuple[str, int | str]]:

@@ -1,80 +1,68 @@
-"""Answer TensorFlow Serving's REST API: predict, model status, metadata."""
+"""TensorFlow Serving's REST API as an ASGI application."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
-from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from time import monotonic
 
-from google.protobuf import json_format, message
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from . import json_output, json_parse, json_tensor, protos
+from . import metrics as exposition
 from .errors import Code, ServingError, invalid
+from .limits import Admission
 from .manager import Manager
+from .metrics import Metrics
+from .options import ServerOptions
 from .request_body import read_body
+from .rest_models import RestModels
+from .rest_target import Target, parse_target
 
-_TARGET = r"(?:(?:/versions/(\d+))|(?:/labels/([^/:]+)))?"
-_PREDICT = re.compile(rf"/v1/models/([^/:]+){_TARGET}:(classify|regress|predict)", re.IGNORECASE | re.ASCII)
-_STATUS = re.compile(rf"/v1/models(?:/([^/:]+))?{_TARGET}(?:/(metadata))?", re.IGNORECASE | re.ASCII)
-_MAX_VERSION = 2**63 - 1
+CORS_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
 
-
-@dataclass(frozen=True)
-class Target:
-    """What a path names.
-
-    Attributes:
-        model: The model's name; empty when the path has none.
-        version: None for the newest.
-        label: A version label; empty when the path has none.
-        action: What follows the model: `predict`, `metadata` or nothing.
-    """
-
-    model: str
-    version: int | None
-    label: str
-    action: str
-
-
-def parse_target(method: str, path: str) -> Target:
-    """Return what `path` (still percent-encoded) asks for.
-
-    Raises:
-        ServingError: INVALID_ARGUMENT: no such method and path.
-    """
-    pattern = {"POST": _PREDICT, "GET": _STATUS}.get(method)
-    match = pattern.fullmatch(path) if pattern else None
-    if match is None:
-        raise invalid(f"Malformed request: {method} {path}")
-    model, version, label, action = (group or "" for group in match.groups())
-    return Target(unquote(model), _version(version) if version else None, unquote(label), action)
-
-
-def _version(text: str) -> int:
-    digits = text.lstrip("0") or "0"
-    if len(digits) > len(str(_MAX_VERSION)) or int(digits) > _MAX_VERSION:
-        raise invalid(f"Failed to convert version: {text} to numeric.")
-    return int(digits)
+_log = logging.getLogger(__name__)
 
 
 class RestApi:
-    """The ASGI application.
+    """Answer REST requests.
 
     Args:
         manager: Holds the models.
         executor: Runs the requests; its size bounds how many run at once.
+        options: Limits, the longest time for a request, and whether to send CORS headers.
+        metrics: Gets every request.
+        metrics_path: Where metrics are served; empty for nowhere.
+        admission: Refuses requests when too many wait.
     """
 
-    def __init__(self, manager: Manager, executor: Executor) -> None:
-        self._manager = manager
+    def __init__(
+        self,
+        manager: Manager,
+        executor: Executor,
+        options: ServerOptions,
+        metrics: Metrics,
+        metrics_path: str,
+        admission: Admission,
+    ) -> None:
         self._executor = executor
+        self._options = options
+        self._metrics = metrics
+        self._metrics_path = metrics_path
+        self._admission = admission
+        self._timeout = options.rest_api_timeout_in_ms / 1000
+        self._headers = CORS_HEADERS if options.rest_api_enable_cors_support else {}
+        self._models = RestModels(
+            manager, metrics, options.max_json_depth, options.enable_signature_method_name_check
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,73 +72,69 @@ class RestApi:
 
     async def _respond(self, request: Request) -> Response:
         path = request.scope.get("raw_path", b"").decode("latin-1")
+        if path == self._metrics_path:
+            return Response(self._metrics.render(), media_type=exposition.CONTENT_TYPE)
         if not path.lower().startswith("/v1/"):
             return PlainTextResponse("Not Found", status_code=404)
+        if self._headers and request.method == "OPTIONS":
+            return self._preflight(request)
+        started = monotonic()
+        target, code = Target("", None, "", ""), Code.OK
         try:
             target = parse_target(request.method, path)
-            body = await read_body(request)
-            loop = asyncio.get_running_loop()
-            content = await loop.run_in_executor(
-                self._executor, self._answer, request.method, path, target, body
-            )
+            content = await self._answer(request, target, started)
+            response = Response(content, headers=self._headers, media_type="application/json")
         except ServingError as error:
-            return _error_response(error)
-        return Response(content, media_type="application/json")
+            code = error.code
+            response = self._failure(error)
+        # Whatever goes wrong in here must not look to the caller as if HTTP itself had failed.
+        except Exception as error:
+            _log.exception("A request failed: %s %s", request.method, path)
+            code = Code.INTERNAL
+            response = self._failure(ServingError(code, f"Internal error: {type(error).__name__}."))
+        self._metrics.request(
+            target.model,
+            "" if request.method == "GET" else target.action,
+            "REST",
+            code,
+            monotonic() - started,
+        )
+        return response
 
-    def _answer(self, method: str, path: str, target: Target, body: bytes) -> bytes:
-        if method == "POST":
-            return self._post(path, target, body)
-        if not target.model:
-            raise invalid("Missing model name in request.")
-        _refuse_label(target.label)
-        return self._metadata(target) if target.action == "metadata" else self._status(target)
+    async def _answer(self, request: Request, target: Target, started: float) -> bytes:
+        body = await read_body(request, self._options.max_body_bytes, self._options.max_decompressed_bytes)
+        deadline = started + self._timeout
+        self._admission.enter()
+        future = self._submit(lambda: self._models.answer(target, body, deadline))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), max(0.0, deadline - monotonic()))
+        except asyncio.TimeoutError as error:
+            raise ServingError(
+                Code.DEADLINE_EXCEEDED, f"No answer within {self._options.rest_api_timeout_in_ms} ms."
+            ) from error
 
-    def _post(self, path: str, target: Target, body: bytes) -> bytes:
-        if target.action == "predict":
-            return self._predict(target, body)
-        if target.action in ("classify", "regress"):
-            raise ServingError(Code.UNIMPLEMENTED, f"Method {target.action} is not available; use predict.")
-        raise invalid(f"Malformed request: POST {path}")
+    def _submit(self, work: Callable[[], bytes]) -> Future[bytes]:
+        def timed() -> bytes:
+            with self._admission.timed():
+                return work()
 
-    def _predict(self, target: Target, body: bytes) -> bytes:
-        document = json_parse.parse(body)
-        signature = json_tensor.signature_name(document)
-        _refuse_label(target.label)
-        with self._manager.lease(target.model, target.version) as served:
-            request = json_tensor.read_inputs(document, served.servable.input_dtypes(signature))
-            outputs = served.servable.predict(signature, request.arrays)
-        return json_output.render(outputs, request.format)
+        future = self._executor.submit(timed)
+        # Also when it is cancelled before its turn.
+        future.add_done_callback(lambda _: self._admission.leave())
+        return future
 
-    def _status(self, target: Target) -> bytes:
-        statuses = self._manager.statuses(target.model, target.version)
-        return _json(_message_dict(protos.status_response(statuses)))
+    def _preflight(self, request: Request) -> Response:
+        if not request.headers.get("origin", "").lower().startswith(("http://", "https://")):
+            return self._failure(invalid("Origin header is missing in CORS preflight"))
+        return Response(headers=self._headers)
 
-    def _metadata(self, target: Target) -> bytes:
-        with self._manager.lease(target.model, target.version) as served:
-            signatures = protos.signature_map(served.servable.signatures)
-            spec = protos.model_spec(target.model, served.version)
-        metadata = {"signature_def": _message_dict(signatures)}
-        return _json({"model_spec": _message_dict(spec), "metadata": metadata})
-
-
-def _refuse_label(label: str) -> None:
-    if label:
-        raise invalid(f"Unrecognized servable version label: {label}")
-
-
-def _message_dict(proto: message.Message) -> dict[str, Any]:
-    return json_format.MessageToDict(
-        proto, including_default_value_fields=True, preserving_proto_field_name=True
-    )
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False).encode()
-
-
-def _error_response(error: ServingError) -> Response:
-    text = json.dumps({"error": error.message}, indent=4, ensure_ascii=False)
-    # A rejected body may still be on its way: without this the rest of it reads as the next request.
-    headers = {"Connection": "close"} if error.http_status == 413 else {}
-    body = text.encode("utf-8", "backslashreplace")
-    return Response(body, error.http_status, headers, media_type="application/json")
+    def _failure(self, error: ServingError) -> Response:
+        text = json.dumps({"error": error.message}, indent=4, ensure_ascii=False)
+        headers = dict(self._headers)
+        if error.http_status == 413:
+            # A rejected body may still be on its way: without this the rest of it reads as the next request.
+            headers["Connection"] = "close"
+        if error.http_status in (429, 503):
+            headers["Retry-After"] = "1"
+        body = text.encode("utf-8", "backslashreplace")
+        return Response(body, error.http_status, headers, media_type="application/json")

@@ -18,15 +18,15 @@ from components.serving import monitoring
 def test_metrics_are_where_the_file_says(tmp_path, text, path):
     config = tmp_path / "monitoring.config"
     config.write_text(text)
-    assert monitoring.metrics_path(config) == path
+    assert monitoring.metrics_path(str(config)) == path
 
 
 def test_metrics_are_off_without_a_file():
-    assert monitoring.metrics_path(None) == ""
+    assert monitoring.metrics_path("") == ""
 
 
 def test_an_unknown_field_is_refused(tmp_path):
     config = tmp_path / "monitoring.config"
     config.write_text("prometheus { enable: true }")
     with pytest.raises(InputError, match="prometheus"):
-        monitoring.metrics_path(config)
+        monitoring.metrics_path(str(config))

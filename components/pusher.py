@@ -34,6 +34,7 @@ class PusherSpec(component_spec.ComponentSpec):
         "model_root": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -78,6 +79,7 @@ class PusherExecutor(base_executor.BaseExecutor):
         about = {
             "family": exec_properties["family"],
             "model_uri": model.uri,
+            "examples_uri": artifact_utils.get_single_uri(input_dict["examples"]),
             "evaluation_uri": artifact_utils.get_single_uri(input_dict["evaluation"]),
             "compared_with": verdict.get_int_custom_property("live_version"),
             "run_id": self._context.pipeline_run_id if self._context else None,

@@ -135,6 +135,7 @@ def _model_nodes(
     pusher = Pusher(
         family,
         model_root,
+        examples=data.examples,
         model=trainer.outputs["model"],
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],

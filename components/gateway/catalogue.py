@@ -1,0 +1,157 @@
+"""What items are and what users did, from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from .database import EVENTS, IMPORTS, ITEMS, USERS, Database
+
+# Databases bound the number of parameters of one statement.
+_AT_A_TIME = 500
+_FEEDBACK = 0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item.
+
+    Attributes:
+        id: Its id.
+        title: Empty when it has none.
+        metadata: What else is known of it.
+        categories: What an answer can be restricted to.
+    """
+
+    id: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    categories: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a user did.
+
+    Attributes:
+        number: The row's.
+        item: The item's id.
+        type: `rating`, `click`, ...
+        value: E.g. the rating.
+        time: Seconds since 1970; 0 when nobody knows.
+    """
+
+    number: int
+    item: str
+    type: str
+    value: float | None
+    time: int
+
+
+class Catalogue:
+    """Reads; what was never imported is empty. Writing is the importer's."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def items(self, model: str, ids: Sequence[str]) -> dict[str, Item]:
+        """Return the items that are known, by id."""
+        found: dict[str, Item] = {}
+        with self.database.begin() as connection:
+            for start in range(0, len(ids), _AT_A_TIME):
+                part = [name for name in ids[start : start + _AT_A_TIME] if storable(name)]
+                rows = connection.execute(
+                    sa.select(ITEMS).where(_current(ITEMS, model), ITEMS.c.id.in_(part))
+                ).mappings()
+                for row in rows:
+                    categories = frozenset(row["categories"])
+                    found[row["id"]] = Item(row["id"], row["title"], row["metadata"], categories)
+        return found
+
+    def users(self, model: str, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """Return users whose id begins with `prefix`, shortest id first, and their numbers of events."""
+        if not storable(prefix):
+            return []
+        starts = USERS.c.id.startswith(prefix, autoescape=True)
+        query = (
+            sa.select(USERS.c.id, USERS.c.events)
+            .where(_current(USERS, model), starts)
+            .order_by(sa.func.length(USERS.c.id), USERS.c.id)
+            .limit(limit)
+        )
+        with self.database.begin() as connection:
+            return [(row.id, row.events) for row in connection.execute(query)]
+
+    def history(self, model: str, user: str, limit: int, after: tuple[int, int] | None = None) -> list[Event]:
+        """Return a user's events, newest first.
+
+        Args:
+            model: The model.
+            user: The user's id.
+            limit: How many.
+            after: Time and number of the event before the first.
+        """
+        if not storable(user):
+            return []
+        where = [_visible(model), EVENTS.c.user == user]
+        if after is not None:
+            where.append(sa.tuple_(EVENTS.c.time, EVENTS.c.id) < sa.tuple_(*map(sa.literal, after)))
+        columns = (EVENTS.c.id, EVENTS.c.item, EVENTS.c.type, EVENTS.c.value, EVENTS.c.time)
+        query = (
+            sa.select(*columns).where(*where).order_by(EVENTS.c.time.desc(), EVENTS.c.id.desc()).limit(limit)
+        )
+        with self.database.begin() as connection:
+            return [Event(*row) for row in connection.execute(query)]
+
+    def rated_lately(self, model: str, user: str, limit: int = 200) -> list[str]:
+        """Return items that a user rated or bought through the gateway since the last import."""
+        if not storable(user):
+            return []
+        query = (
+            sa.select(EVENTS.c.item)
+            .where(
+                EVENTS.c.model == model,
+                EVENTS.c.generation == _FEEDBACK,
+                EVENTS.c.user == user,
+                EVENTS.c.type.in_(("rating", "purchase")),
+            )
+            .order_by(EVENTS.c.time.desc())
+            .limit(limit)
+        )
+        with self.database.begin() as connection:
+            return [*dict.fromkeys(connection.execute(query).scalars())]
+
+    def has_categories(self, model: str) -> bool:
+        """Return whether any item is known at all, so that answers can be restricted here."""
+        query = sa.select(sa.literal(1)).select_from(ITEMS).where(_current(ITEMS, model)).limit(1)
+        with self.database.begin() as connection:
+            return connection.execute(query).first() is not None
+
+    def add_feedback(self, model: str, events: Iterable[Mapping[str, Any]]) -> None:
+        """Add events of the gateway's own to users' histories."""
+        rows = [{"model": model, "generation": _FEEDBACK, **event} for event in events]
+        if rows:
+            with self.database.begin() as connection:
+                connection.execute(sa.insert(EVENTS), rows)
+
+
+def storable(text: str) -> bool:
+    """Return whether a database can hold `text`; no id that cannot be held is known."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _generation(model: str) -> Any:
+    query = sa.select(IMPORTS.c.generation).where(IMPORTS.c.model == model)
+    return sa.func.coalesce(query.scalar_subquery(), -1)
+
+
+def _current(table: sa.Table, model: str) -> Any:
+    return sa.and_(table.c.model == model, table.c.generation == _generation(model))
+
+
+def _visible(model: str) -> Any:
+    shown = sa.or_(EVENTS.c.generation == _FEEDBACK, EVENTS.c.generation == _generation(model))
+    return sa.and_(EVENTS.c.model == model, shown)

@@ -13,13 +13,15 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 
-from . import batch_arrays
+from . import batch_arrays, batching_config
 from .batch_arrays import Arrays
 from .batching_config import BatchingParameters
 from .errors import Code, ServingError, invalid
 from .json_tensor import Array
+from .options import ServerOptions
 
 Run = Callable[[Arrays, "float | None"], Arrays]
 
@@ -162,6 +164,18 @@ class Scheduler:
                 return batch, None
             wait = batch.due - now if wait is None else min(wait, batch.due - now)
         return None, wait
+
+
+def make_scheduler(options: ServerOptions) -> Scheduler | None:
+    """Return what runs batches as the options say; None when batching is off.
+
+    Raises:
+        InputError: The file of parameters cannot be used.
+    """
+    if not options.enable_batching:
+        return None
+    file = options.batching_parameters_file
+    return Scheduler(batching_config.read(Path(file)) if file else BatchingParameters())
 
 
 def _process(batch: Batch, parameters: BatchingParameters) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .batching import Scheduler
 
 THREADS_PER_CORE = 4
+# A request that waits for its batch holds a thread.
+BATCHING_THREADS = 64
 OURS = "ours"
 
 _HELP = "help"
@@ -48,7 +50,7 @@ class ServerOptions:
     port: int = _flag(8500, "gRPC port")
     rest_api_port: int | None = _flag(None, "REST port; 0 for no REST API")
     grpc_socket_path: str = _flag("", "UNIX socket where gRPC listens too")
-    rest_api_num_threads: int = _flag(0, "threads of the REST API; 0 for 4 a core")
+    rest_api_num_threads: int = _flag(0, "threads of the REST API; 0 for 4 a core, 64 with batching")
     rest_api_timeout_in_ms: int = _flag(30000, "longest time for one REST request")
     rest_api_enable_cors_support: bool = _flag(False, "send CORS headers")
     enable_batching: bool = _flag(False, "run requests that come close together as one batch")
@@ -77,7 +79,7 @@ class ServerOptions:
     tensorflow_inter_op_parallelism: int = _flag(0, "threads between operations; 0 for automatic")
     saved_model_tags: str = _flag("serve", "tags of the graph to load, with commas between")
     grpc_channel_arguments: str = _flag("", "settings of the gRPC server, `name=value` with commas between")
-    grpc_max_threads: int = _flag(0, "threads of the gRPC API; 0 for 4 a core")
+    grpc_max_threads: int = _flag(0, "threads of the gRPC API; 0 for 4 a core, 64 with batching")
     enable_model_warmup: bool = _flag(True, "run a version's warm-up requests before it is available")
     num_request_iterations_for_warmup: int = _flag(0, "how often to run each warm-up request; 0 for once")
     monitoring_config_file: str = _flag("", "MonitoringConfig as a text proto: where metrics are")
@@ -133,12 +135,12 @@ class ServerOptions:
     @property
     def rest_threads(self) -> int:
         """Return how many REST requests run at the same time."""
-        return self.rest_api_num_threads or THREADS_PER_CORE * (os.cpu_count() or 1)
+        return self.rest_api_num_threads or self._threads
 
     @property
     def grpc_threads(self) -> int:
         """Return how many gRPC requests run at the same time."""
-        return self.grpc_max_threads or THREADS_PER_CORE * (os.cpu_count() or 1)
+        return self.grpc_max_threads or self._threads
 
     @property
     def metrics_path(self) -> str:
@@ -150,6 +152,10 @@ class ServerOptions:
         if self.monitoring_config_file or self.root is None:
             return monitoring.metrics_path(self.monitoring_config_file)
         return monitoring.DEFAULT_PATH
+
+    @property
+    def _threads(self) -> int:
+        return BATCHING_THREADS if self.enable_batching else THREADS_PER_CORE * (os.cpu_count() or 1)
 
     @property
     def grpc_arguments(self) -> list[tuple[str, int | str]]:

@@ -5,27 +5,27 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from time import monotonic, sleep
 
 import tensorflow as tf
-import uvicorn
 
-from components import artifact
-from components.errors import LodestarError
+from components.errors import InputError, LodestarError
 
-from . import grpc_api, servable
-from .manager import Manager
+from . import config, grpc_api
+from .batching import make_scheduler
+from .errors import Code, ServingError
+from .health import Health
+from .limits import Admission
+from .metrics import Metrics
+from .models import first_config, make_manager
 from .options import ServerOptions
 from .ports import authority, refused
 from .rest_api import RestApi
-from .source import Source
+from .rest_listener import RestListener
+from .source import Watch
 from .status import Event
-
-_MAX_CONNECTIONS = 1000
-_START_SECONDS = 10.0
 
 
 class ModelServer:
@@ -42,37 +42,91 @@ class ModelServer:
         self._on_event = on_event
         self._rest_workers = ThreadPoolExecutor(options.rest_threads)
         self._grpc_workers = ThreadPoolExecutor(options.grpc_threads)
-        load = partial(servable.load, options=options.load)
-        self._manager = Manager(artifact.verify, load, on_event)
-        self._root = options.root or Path(options.model_base_path)
-        self._source = Source(self._root, options.file_system_poll_wait_seconds, self._manager.aspire)
-        self._grpc = grpc_api.make_server(self._manager, self._grpc_workers)
-        app = RestApi(self._manager, self._rest_workers)
-        self._rest = uvicorn.Server(_rest_config(app))
-        self._rest_thread = threading.Thread(target=self._run_rest, name="serving-rest")
-        self._rest_socket: socket.socket | None = None
+        self._first = first_config(options)
+        metrics = Metrics(lambda model: self._manager.knows(model), options.max_metric_models)
+        self._scheduler = make_scheduler(options)
+        load = replace(options.load, batching=self._scheduler)
+        self._manager = make_manager(options, on_event, metrics, load)
+        self._watches = (
+            Watch(options.file_system_poll_wait_seconds, self._manager.poll),
+            Watch(options.model_config_file_poll_wait_seconds, self._read_again),
+        )
+        self._grpc = grpc_api.make_server(self._manager, self._grpc_workers, options, metrics)
+        self._health = Health(self._grpc) if options.enable_grpc_healthcheck_service else None
+        admission = Admission(
+            options.rest_threads, options.max_queued_requests, options.rest_api_timeout_in_ms / 1000
+        )
+        self._app = RestApi(
+            self._manager, self._rest_workers, options, metrics, options.metrics_path, admission
+        )
+        self._rest: RestListener | None = None
 
-    def start(self, rest_socket: socket.socket | None) -> None:
+    def start(self, rest_socket: socket.socket | None, stopped: threading.Event) -> None:
         """Load what is there, then open both APIs, then go on watching.
+
+        Without root mode the ports open only when every model has a version available; a model without any
+        version on disk is waited for. Returns early, with the ports closed, once `stopped` is set.
 
         Args:
             rest_socket: Bound, not listening; the server closes it. None for no REST API.
+            stopped: Set when the server should not start any more.
 
         Raises:
             InputError: The gRPC port is taken.
-            LodestarError: The REST API does not come up.
+            LodestarError: A model could not be loaded, or the REST API does not come up.
         """
-        self._rest_socket = rest_socket
-        self._load_what_is_there()
+        if rest_socket is not None:
+            self._rest = RestListener(self._app, self._options, rest_socket)
+        self._begin(stopped)
+        if stopped.is_set():
+            return
         bound = self._bind_grpc()
         self._grpc.start()
+        if self._health is not None:
+            self._health.start()
         where = f"gRPC {authority(self._options.host, bound)}"
-        if rest_socket is not None:
-            self._rest_thread.start()
-            self._await_rest()
+        if rest_socket is not None and self._rest is not None:
+            self._rest.start()
             where = f"REST http://{authority(self._options.host, rest_socket.getsockname()[1])} {where}"
-        self._source.start()
+        for watch in self._watches:
+            watch.start()
         self._on_event(Event("listening", detail=where))
+
+    def _begin(self, stopped: threading.Event) -> None:
+        # Requests must not meet a server that is about to have the model they ask for.
+        try:
+            self._manager.begin(self._first)
+        except ServingError as error:
+            cure = "See --allow_version_labels_for_unavailable_models." if "label" in error.message else ""
+            raise LodestarError(f"{error.message}.", cure=cure) from error
+        if self._first is None:
+            self._manager.wait_until_settled(self._manager.names(), stopped.is_set)
+            if not self._manager.models():
+                self._on_event(Event("waiting", detail=f"for a first model under {self._options.root}"))
+            return
+        names = [model.name for model in self._first.models]
+        # Until the ports open nothing else looks for versions.
+        look = Watch(self._options.file_system_poll_wait_seconds, self._manager.poll)
+        look.start()
+        self._manager.wait_until_settled(names, stopped.is_set)
+        look.stop()
+        failures = [] if stopped.is_set() else self._manager.failures(names)
+        if failures:
+            raise LodestarError(
+                f"{len(failures)} servable(s) did not become available: {{{''.join(failures)}}}.",
+                cure="Mend or remove the version, or take the model out of the configuration.",
+            )
+
+    def _read_again(self) -> None:
+        path = Path(self._options.model_config_file)
+        try:
+            self._manager.reload(config.read(path), timeout=0.0)
+        except InputError as error:
+            self._on_event(Event("ignored", detail=str(error)))
+        except ServingError as error:
+            # New models come in their own time; what is wrong with the file is worth a line.
+            if error.code is not Code.DEADLINE_EXCEEDED:
+                self._on_event(Event("ignored", detail=f"{path}: {error.message}"))
 
     def _bind_grpc(self) -> int:
         host, port = self._options.host, self._options.port
@@ -87,43 +141,17 @@ class ModelServer:
         Args:
             grace_seconds: The longest that REST, gRPC and the models each wait for requests under way.
         """
-        self._source.stop()
-        self._rest.config.timeout_graceful_shutdown = int(grace_seconds)
-        self._rest.should_exit = True
+        for watch in self._watches:
+            watch.stop()
+        if self._health is not None:
+            self._health.stop()
+        if self._rest is not None:
+            self._rest.begin_to_stop(grace_seconds)
         self._grpc.stop(grace_seconds).wait()
-        if self._rest_thread.is_alive():
-            self._rest_thread.join()
+        if self._rest is not None:
+            self._rest.stop()
         self._manager.close(grace_seconds)
+        if self._scheduler is not None:
+            self._scheduler.close()
         for workers in (self._rest_workers, self._grpc_workers):
             workers.shutdown(wait=False, cancel_futures=True)
-
-    def _load_what_is_there(self) -> None:
-        self._source.poll()
-        # Requests must not meet a server that is about to have the model they ask for.
-        wait(self._manager.pending())
-        if not self._manager.models():
-            self._on_event(Event("waiting", detail=f"for a first model under {self._root}"))
-
-    def _run_rest(self) -> None:
-        self._rest.run(sockets=[self._rest_socket] if self._rest_socket else None)
-
-    def _await_rest(self) -> None:
-        deadline = monotonic() + _START_SECONDS
-        while not self._rest.started and self._rest_thread.is_alive() and monotonic() < deadline:
-            sleep(0.005)
-        if not self._rest.started:
-            raise LodestarError(
-                f"The REST API did not start within {_START_SECONDS:g} s.",
-                cure="Look at the messages above, then start the server again.",
-            )
-
-
-def _rest_config(app: RestApi) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_MAX_CONNECTIONS,
-    )

@@ -58,7 +58,7 @@ def serve(options: ServerOptions, on_event: Callable[[Event], None]) -> None:
     # What the imports made never goes away; leaving it out of every collection keeps unloading cheap.
     gc.freeze()
     server = ModelServer(options, on_event)
-    server.start(rest_socket)
+    server.start(rest_socket, stopped)
     stopped.wait()
     on_event(Event("stopping", detail="after the requests under way"))
     server.stop(options.drain_in_ms / 1000)

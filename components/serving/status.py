@@ -47,7 +47,9 @@ class Event:
         detail: Seconds, addresses or the reason, ready to print.
     """
 
-    kind: Literal["waiting", "loaded", "unloaded", "failed", "listening", "stopping", "stopped"]
+    kind: Literal[
+        "waiting", "loaded", "unloaded", "failed", "missing", "ignored", "listening", "stopping", "stopped"
+    ]
     model: str = ""
     version: int = 0
     detail: str = ""

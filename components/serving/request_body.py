@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -11,7 +15,13 @@ from .errors import Code, ServingError, invalid, too_large
 MAX_BODY_BYTES = 16 * 2**20
 MAX_DECOMPRESSED_BYTES = 64 * 2**20
 
+# What unfolds further than text ever does is not worth unfolding to its end.
+_MOST_TIMES = 100
+_SMALL_BYTES = 8 * 2**20
+_PIECE_BYTES = 2**18
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
+# One at a time, whatever is sent: unfolding keeps a core busy, and other requests need the event loop.
+_unfolding = ThreadPoolExecutor(1, thread_name_prefix="serving-gzip")
 
 
 async def read_body(
@@ -41,7 +51,7 @@ async def read_body(
     body = b"".join(parts)
     if "gzip" not in request.headers.get("content-encoding", "").lower():
         return body
-    return decompress(body, decompressed_limit)
+    return await asyncio.get_running_loop().run_in_executor(_unfolding, decompress, body, decompressed_limit)
 
 
 def decompress(body: bytes, limit: int = MAX_DECOMPRESSED_BYTES) -> bytes:
@@ -50,16 +60,38 @@ def decompress(body: bytes, limit: int = MAX_DECOMPRESSED_BYTES) -> bytes:
     Raises:
         ServingError: HTTP 413: it is larger. INVALID_ARGUMENT: it is not gzip, or cut off.
     """
+    # Once to look, a piece at a time: a body that is too large never takes up its memory.
+    size = sum(map(len, _pieces(body, min(limit, max(_SMALL_BYTES, _MOST_TIMES * len(body))), limit)))
+    return b"".join(_pieces(body, size, limit))
+
+
+def _pieces(body: bytes, most: int, limit: int) -> Iterator[bytes]:
     decoder = zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        content = decoder.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise invalid(f"The body is not valid gzip: {error}.") from error
-    if len(content) > limit:
-        raise too_large(f"The decompressed body is larger than {limit} bytes.")
+    size = 0
+    for start in range(0, len(body), _PIECE_BYTES):
+        packed = body[start : start + _PIECE_BYTES]
+        while packed and not decoder.eof:
+            piece = _decoded(decoder, packed)
+            size += len(piece)
+            if size > most:
+                raise _bomb(most, limit)
+            yield piece
+            packed = decoder.unconsumed_tail
     if not decoder.eof:
         raise invalid("The body is not valid gzip: it ends too early.")
-    return content
+
+
+def _decoded(decoder: Any, packed: bytes) -> bytes:
+    try:
+        return bytes(decoder.decompress(packed, _PIECE_BYTES))
+    except zlib.error as error:
+        raise invalid(f"The body is not valid gzip: {error}.") from error
+
+
+def _bomb(most: int, limit: int) -> ServingError:
+    if most == limit:
+        return too_large(f"The decompressed body is larger than {limit} bytes.")
+    return too_large(f"The body is more than {_MOST_TIMES} times larger when it is decompressed.")
 
 
 def _declared_length(request: Request) -> int:

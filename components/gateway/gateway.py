@@ -14,6 +14,8 @@ from .database import Database
 from .deployments import DeploymentFile
 from .errors import GatewayError, bad_request
 from .feedback import Feedback, FeedbackLog
+from .follower import Follower
+from .importer import Imported, Importer
 from .keys import Keys
 from .limits import RateLimit
 from .metrics import Metrics
@@ -46,6 +48,7 @@ class Gateway:
         tracer: Follows requests.
         keys: Accepted API keys; None: none is asked for.
         rate: How much one caller may ask.
+        follower: Fills the catalogue.
     """
 
     settings: GatewaySettings
@@ -62,6 +65,7 @@ class Gateway:
     tracer: Tracer
     keys: Keys | None
     rate: RateLimit
+    follower: Follower
 
     @classmethod
     def make(
@@ -96,6 +100,13 @@ class Gateway:
         )
         router = Router(DeploymentFile(settings.deployments))
         models, database = Models(predictor, router), Database(settings.database_url)
+
+        def imported(model: str, done: Imported | None) -> None:
+            metrics.imports.labels(model, "failed" if done is None else "done").inc()
+            if done is not None:
+                metrics.items.labels(model).set(done.items)
+
+        follower = Follower(families, settings.serving, predictor, router, Importer(database, now), imported)
         catalogue, log = Catalogue(database), FeedbackLog(settings.feedback, now)
         return cls(
             settings=settings,
@@ -114,6 +125,7 @@ class Gateway:
             tracer=tracer,
             keys=keys,
             rate=rate,
+            follower=follower,
         )
 
     def family(self, name: str | None, kind: QueryKind | None = None) -> Family:
@@ -137,8 +149,14 @@ class Gateway:
             raise bad_request(message, "model", "wrong_kind")
         return self.families[name]
 
+    def start(self) -> None:
+        """Begin to fill the catalogue, where that is wanted."""
+        if self.settings.import_catalogue:
+            self.follower.start()
+
     def close(self) -> None:
         """Close every connection and file; spans that are left are exported."""
+        self.follower.stop()
         self.predictor.close()
         self.log.close()
         self.database.close()

@@ -32,6 +32,7 @@ class Pace:
         stale: An old failure of a version counts as a new one when it is still told after so long.
         silent: For a server to answer again.
         again: Until a server is asked once more for what it does not load.
+        agree: For servers to take a list of models.
         starting: For servers that start to take requests, once all others are done.
     """
 
@@ -41,6 +42,7 @@ class Pace:
     stale: float = 3.0
     silent: float = 15.0
     again: float = 2.0
+    agree: float = 60.0
     starting: float = 60.0
 
 

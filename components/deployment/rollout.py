@@ -23,7 +23,6 @@ from components.errors import InputError, LodestarError
 from components.serving.status import State
 
 _CHECK_S = 0.5
-_RELOAD_S = 60.0
 Step = Callable[[str], None]
 Changed = Callable[["Deployment | None"], Deployment]
 
@@ -144,13 +143,13 @@ class Rollout:
         if self._store.read().get(self._family) != attempt:
             raise superseded(self._family, self._store.history())
 
-    def _converge(self, wanted: Wanted) -> None:
+    def _converge(self, wanted: Wanted, seconds: float | None = None) -> None:
         """Reload until every server that takes requests has the versions and the labels.
 
         Raises:
             LoadFailed: One does not, in time.
         """
-        deadline = self._clock() + _RELOAD_S
+        deadline = self._clock() + (self._pace.agree if seconds is None else seconds)
         asked: set[str] = set()
         while True:
             servers = self._required().servers()
@@ -163,9 +162,10 @@ class Rollout:
                 raise LoadFailed(f"Not every model server took the list of models: {names}.")
             if asked.issuperset(server.name for server in behind):
                 self._sleep(self._pace.poll)
-            for server in behind:
-                self._reload(server, wanted)
-                asked.add(server.name)
+            refusals = [text for server in behind if (text := self._reload(server, wanted))]
+            asked.update(server.name for server in behind)
+            if refusals:
+                raise LoadFailed(refusals[0])
 
     def _settle(self, wanted: Wanted) -> None:
         """Converge; once more when servers were starting, which may have read what was deployed before."""
@@ -178,18 +178,22 @@ class Rollout:
         if late:
             self._converge(wanted)
 
-    def _reload(self, server: ModelServer, wanted: Wanted) -> None:
+    def _reload(self, server: ModelServer, wanted: Wanted) -> str:
+        """Send the list of models; return why the server does not take it, empty when it does."""
         try:
-            server.reload(self._store.server_config(wanted), _RELOAD_S)
+            server.reload(self._store.server_config(wanted), self._pace.agree)
         except Gone:
-            return  # Listed again, or not any more, in the next round.
+            return ""  # Listed again, or not any more, in the next round.
         except Refused as refused:
-            raise LoadFailed(refused.problem) from None
+            return refused.problem
+        return ""
 
     def _follow(self) -> None:
         """Leave the servers with what is deployed now, whoever deployed it."""
         with suppress(LodestarError):
-            self._converge(Wanted.of(self._family, self._store.read().get(self._family)))
+            kept = self._store.read().get(self._family)
+            # A server that is gone has what is deployed at its start.
+            self._converge(Wanted.of(self._family, kept), self._pace.silent)
 
     def _keep(self, before: Deployment | None, after: Deployment, record: Change | None) -> Deployment:
         kept = self._store.swap(self._family, before, after, record)

@@ -61,7 +61,11 @@ class RestApi:
         self._timeout = options.rest_api_timeout_in_ms / 1000
         self._headers = CORS_HEADERS if options.rest_api_enable_cors_support else {}
         self._models = RestModels(
-            manager, metrics, options.max_json_depth, options.enable_signature_method_name_check
+            manager,
+            metrics,
+            options.max_json_depth,
+            options.max_rows,
+            options.enable_signature_method_name_check,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

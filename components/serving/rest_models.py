@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf import json_format, message
 
-from . import json_examples, json_output, json_parse, json_results, json_tensor, protos
+from . import json_examples, json_output, json_parse, json_results, json_size, json_tensor, protos
 from .errors import invalid
 from .inference import Inference
 from .json_tensor import Array
@@ -26,13 +26,17 @@ class RestModels:
         manager: Holds the models.
         metrics: Gets the time of each run and the number of examples.
         max_depth: Deepest nesting of a body.
+        max_rows: Rows of a request at most.
         check_methods: Whether classify and regress look at a signature's method name.
     """
 
-    def __init__(self, manager: Manager, metrics: Metrics, max_depth: int, check_methods: bool) -> None:
+    def __init__(
+        self, manager: Manager, metrics: Metrics, max_depth: int, max_rows: int, check_methods: bool
+    ) -> None:
         self._manager = manager
         self._metrics = metrics
         self._max_depth = max_depth
+        self._max_rows = max_rows
         self._check_methods = check_methods
         self._actions: Mapping[str, Callable[[Target, bytes, float | None], bytes]] = {
             "predict": self._predict,
@@ -55,6 +59,7 @@ class RestModels:
         """
         if not target.model:
             raise invalid("Missing model name in request.")
+        json_size.check(body, self._max_rows)
         return self._actions[target.action](target, body, deadline)
 
     def _predict(self, target: Target, body: bytes, deadline: float | None) -> bytes:

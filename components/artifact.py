@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,12 @@ def provenance(version: Path) -> dict[str, Any]:
         ) from error
 
 
-def publish(source: Path | str, model_root: Path, about: Mapping[str, Any]) -> Path:
+def publish(
+    source: Path | str,
+    model_root: Path,
+    about: Mapping[str, Any],
+    check: Callable[[Path], None] = lambda folder: None,
+) -> Path:
     """Copy `source` to the next version under `model_root` and return the version's folder.
 
     Publishing the same source twice gives two versions. On any failure nothing becomes visible and the
@@ -74,9 +79,11 @@ def publish(source: Path | str, model_root: Path, about: Mapping[str, Any]) -> P
         source: An exported SavedModel: a folder, or the URI of one in an object store.
         model_root: `<serving root>/<model name>`; made if missing.
         about: Provenance, written to `lodestar.json` together with the version number.
+        check: Raises for a copied model that must not be published.
 
     Raises:
         InputError: The disk is full.
+        LodestarError: It cannot be written, or `check` refuses it.
     """
     try:
         model_root.mkdir(parents=True, exist_ok=True)
@@ -84,6 +91,7 @@ def publish(source: Path | str, model_root: Path, about: Mapping[str, Any]) -> P
         staging = model_root / f"{_STAGING}{int(time.time())}-{uuid.uuid4().hex}"
         try:
             _copy(str(source), staging)
+            check(staging)
             return _number(staging, model_root, about)
         finally:
             shutil.rmtree(staging, ignore_errors=True)

@@ -103,7 +103,12 @@ def _publish(source: str, model_root: Path, about: dict[str, Any]) -> Path:
     newest = model_root / str(numbers[-1]) if numbers else None
     if newest is not None and artifact.provenance(newest)[_MODEL] == about[_MODEL]:
         return newest
-    return artifact.publish(source, model_root, about)
+    # Imported here: the driver and the pipeline's definition need no TensorFlow.
+    from components.serving import operations
+
+    return artifact.publish(
+        source, model_root, about, check=lambda folder: operations.check(folder, shown_as=source)
+    )
 
 
 class Pusher(base_component.BaseComponent):

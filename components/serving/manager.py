@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from time import monotonic
 
 from .config import Config
 from .errors import Code, ServingError
 from .labels import Labels, assign, resolve
-from .source import Source
+from .source import Source, Target
 from .status import Event, State, VersionStatus
 from .versions import OnEvent, Served, Versions
 
@@ -48,7 +48,7 @@ class Manager:
         self._allow_any = allow_any_labels
         self._labels: Labels = {}
         self._lock = threading.RLock()
-        self._unreadable = ""
+        self._said: set[str] = set()
 
     def lease(
         self, model: str, version: int | None = None, label: str = ""
@@ -144,9 +144,9 @@ class Manager:
             try:
                 targets = self._source.scan()
             except ServingError as error:
-                self._say_once(error.message)
+                self._say_once({error.message})
                 return False
-            self._say_once("")
+            self._say_once(set(_missing(targets)))
             self._versions.aspire(targets)
         return True
 
@@ -205,7 +205,16 @@ class Manager:
                 Code.UNKNOWN, f"{len(failures)} model(s) did not become available: {{{''.join(failures)}}}"
             )
 
-    def _say_once(self, problem: str) -> None:
-        if problem and problem != self._unreadable:
+    def _say_once(self, problems: set[str]) -> None:
+        for problem in sorted(problems - self._said):
             self._on_event(Event("missing", detail=problem))
-        self._unreadable = problem
+        self._said = problems
+
+
+def _missing(targets: Mapping[str, Target]) -> Iterator[str]:
+    for model, target in targets.items():
+        for version in target.policy.missing(target.found):
+            yield (
+                f"Version {version} of servable {model}, which was requested to be served as a 'specific'"
+                " version in the servable's version policy, was not found in the file system"
+            )

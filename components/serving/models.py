@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components import artifact
 
-from . import config, operations, servable
+from . import config, operations, servable, warmup
 from .config import Config, ModelConfig
 from .loader import Loader
 from .manager import Manager
@@ -37,7 +37,7 @@ def make_manager(
     """
     loader = Loader(
         partial(verify, options=options),
-        metrics.loading(partial(servable.load, options=load or options.load)),
+        metrics.loading(partial(load_warm, options=load or options.load)),
         Memory(options.memory_limit_bytes),
         retries=options.max_num_load_retries,
         retry_seconds=options.load_retry_interval_micros * _MICROS,
@@ -70,6 +70,22 @@ def first_config(options: ServerOptions) -> Config | None:
     if options.model_config_file:
         return config.read(Path(options.model_config_file)) or Config(())
     return Config((ModelConfig(options.model_name, Path(options.model_base_path).absolute()),))
+
+
+def load_warm(path: Path, options: LoadOptions) -> servable.Servable:
+    """Return a loaded version that has answered its own warm-up requests.
+
+    Raises:
+        Exception: Whatever TensorFlow makes of it, or a warm-up request failed.
+    """
+    made = servable.load(path, options)
+    try:
+        if options.warm_up:
+            warmup.replay(made, path, options.warm_up_iterations)
+    except Exception:
+        made.close()
+        raise
+    return made
 
 
 def verify(path: Path, options: ServerOptions) -> None:

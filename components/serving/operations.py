@@ -34,28 +34,31 @@ _FILE = "saved_model.pb"
 _OTHER_FILES = ("saved_model.cpb", "saved_model.pbtxt")
 _LIST = Path(__file__).with_name("allowed_ops.txt")
 _INITIALIZER = "__saved_model"
+_CURE = "Export it without them; a server takes more with `--extra_allowed_ops`."
 
 
-def check(folder: Path, extra: Collection[str] = ()) -> None:
+def check(folder: Path, extra: Collection[str] = (), shown_as: str = "") -> None:
     """Check every operation of a SavedModel, those inside functions too.
 
     Args:
         folder: The SavedModel.
         extra: Operations that are allowed as well.
+        shown_as: What errors call the folder; empty for its path.
 
     Raises:
         LodestarError: One is not allowed, or there is no readable `saved_model.pb`.
     """
-    for meta_graph in _read(folder).meta_graphs:
+    place = shown_as or str(folder)
+    for meta_graph in _read(folder, place).meta_graphs:
         graph = _Graph(meta_graph.graph_def)
         allowed = {*allowed_operations(), *extra, *graph.functions}
         unknown = sorted(graph.operations() - allowed - WHILE_LOADING)
         if unknown:
-            raise _refused(folder, f"it runs {_listed(unknown)}, which may do more than compute")
+            raise _refused(place, f"it runs {_listed(unknown)}, which may do more than compute")
         serving = graph.reached_from(_outputs(meta_graph.signature_def))
         loading = sorted((serving & WHILE_LOADING) - set(extra))
         if loading:
-            raise _refused(folder, f"its answers to requests read or write files with {_listed(loading)}")
+            raise _refused(place, f"its answers to requests read or write files with {_listed(loading)}")
 
 
 @cache
@@ -128,14 +131,14 @@ def _node_name(tensor: str) -> str:
     return tensor.removeprefix("^").partition(":")[0]
 
 
-def _read(folder: Path) -> Any:
+def _read(folder: Path, place: str) -> Any:
     for name in _OTHER_FILES:
         if (folder / name).exists():
-            raise _refused(folder, f"it has a {name}, which cannot be checked")
+            raise _refused(place, f"it has a {name}, which cannot be checked", f"Remove {name}.")
     try:
         return SavedModel.FromString((folder / _FILE).read_bytes())
     except (OSError, DecodeError) as error:
-        raise _refused(folder, f"its {_FILE} cannot be read: {error}") from error
+        raise _refused(place, f"its {_FILE} cannot be read: {error}", "Export it again.") from error
 
 
 def _listed(names: list[str]) -> str:
@@ -143,9 +146,5 @@ def _listed(names: list[str]) -> str:
     return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _refused(folder: Path, why: str) -> LodestarError:
-    return LodestarError(
-        f"The model is refused: {why}.",
-        source=str(folder),
-        cure="Export it without them; a server takes more with `--extra_allowed_ops`.",
-    )
+def _refused(place: str, why: str, cure: str = _CURE) -> LodestarError:
+    return LodestarError(f"The model is refused: {why}.", source=place, cure=cure)

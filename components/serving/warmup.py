@@ -13,8 +13,9 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from . import protos
+from . import grpc_inference, protos
 from .errors import ServingError, invalid
+from .inference import Inference
 
 if TYPE_CHECKING:
     from .servable import Servable
@@ -64,12 +65,38 @@ def read(folder: Path) -> Iterator[Any]:
 
 def _run(servable: Servable, log: Any) -> None:
     kind = log.WhichOneof("log_type")
+    runs = {
+        "predict_log": _predict,
+        "classify_log": _classify,
+        "regress_log": _regress,
+        "multi_inference_log": _multi,
+    }
+    if kind not in runs:
+        raise invalid(f"Unsupported log_type for warmup: {kind}")
     try:
-        if kind == "predict_log":
-            request = log.predict_log.request
-            inputs = {name: protos.to_array(name, proto) for name, proto in request.inputs.items()}
-            servable.predict(request.model_spec.signature_name, inputs, request.output_filter)
-            return
+        runs[kind](servable, getattr(log, kind).request)
     except ServingError as error:
         raise ServingError(error.code, f"Warmup request failed: {error.message}") from error
-    raise invalid(f"Unsupported log_type for warmup: {kind}")
+
+
+def _predict(servable: Servable, request: Any) -> None:
+    inputs = {name: protos.to_array(name, proto) for name, proto in request.inputs.items()}
+    servable.predict(request.model_spec.signature_name, inputs, request.output_filter)
+
+
+def _classify(servable: Servable, request: Any) -> None:
+    _inference(servable).classify(request.model_spec.signature_name, grpc_inference.examples(request.input))
+
+
+def _regress(servable: Servable, request: Any) -> None:
+    _inference(servable).regress(request.model_spec.signature_name, grpc_inference.examples(request.input))
+
+
+def _multi(servable: Servable, request: Any) -> None:
+    inference = _inference(servable)
+    grpc_inference.check_tasks(request.tasks, servable.signatures, inference)
+    grpc_inference.run_tasks(request.tasks, grpc_inference.examples(request.input), inference, 0)
+
+
+def _inference(servable: Servable) -> Inference:
+    return Inference(servable.signatures, servable.predict)

@@ -156,3 +156,14 @@ def test_failed_copy_leaves_no_trace(model: Path, tmp_path: Path) -> None:
     blocker.write_text("")
     with pytest.raises(LodestarError, match="Cannot publish"):
         artifact.publish(model, blocker / "m", {})
+
+
+def test_model_that_is_refused_shows_nothing(model: Path, tmp_path: Path) -> None:
+    def refuse(folder: Path) -> None:
+        assert (folder / "saved_model.pb").is_file()
+        raise LodestarError("The model is refused.")
+
+    root = tmp_path / "serving" / "m"
+    with pytest.raises(LodestarError, match="refused"):
+        artifact.publish(model, root, {}, check=refuse)
+    assert list(root.iterdir()) == []

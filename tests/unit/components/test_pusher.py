@@ -22,6 +22,7 @@ def push(tmp_path, model, blessed=1):
         "model": standard_artifacts.Model(),
         "blessing": standard_artifacts.ModelBlessing(),
         "evaluation": standard_artifacts.ModelEvaluation(),
+        "examples": standard_artifacts.Examples(),
     }
     for name, one in made.items():
         one.uri = str(model if name == "model" else tmp_path / name)

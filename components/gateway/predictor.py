@@ -1,6 +1,7 @@
 """Ask model servers over gRPC: TensorFlow Serving, or ours.
 
-Calls go to the replicas in turn; one that a replica refuses or loses (UNAVAILABLE) is repeated on another.
+Calls go to the replicas in turn; one that a replica refuses or loses (UNAVAILABLE, CANCELLED) is repeated on
+another.
 Every method may be called from many threads at once.
 """
 

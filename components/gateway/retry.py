@@ -13,7 +13,8 @@ import grpc
 
 T = TypeVar("T")
 
-_RETRIED = (grpc.StatusCode.UNAVAILABLE,)
+# A call that reaches a replica while it ends comes back as CANCELLED; nobody here cancels one.
+_RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 @dataclass

@@ -54,6 +54,10 @@ def test_unavailable_replica_is_followed_by_another_after_a_growing_pause():
     assert (answer, retries, slept) == ("answer", 2, [0.1, 0.2])
 
 
+def test_call_that_a_replica_drops_as_it_ends_is_repeated():
+    assert run([grpc.StatusCode.CANCELLED, None])[:2] == ("answer", 1)
+
+
 def test_time_left_shrinks_with_each_attempt():
     *_, left = run([DOWN, DOWN, None])
     assert left == pytest.approx([10.0, 9.9, 9.7])

@@ -1,7 +1,7 @@
 """Where the contract is checked: at LODESTAR_CONTRACT_URL when it is set, else at our server.
 
-For another server, make the models with `python tests/contract/models.py ROOT`, serve each folder of ROOT
-under its own name, and set LODESTAR_CONTRACT_URL=http://host:8501 and LODESTAR_CONTRACT_GRPC=host:8500.
+For another server, make the models with `python tests/contract/models.py FOLDER`, start the server with the
+flags that it prints, and set LODESTAR_CONTRACT_URL=http://host:8501 and LODESTAR_CONTRACT_GRPC=host:8500.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 import requests
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-from tests.contract.models import write_models
+from tests.contract.models import write_flags, write_models
 from tests.contract.server_process import ServerProcess
 
 
@@ -27,6 +27,11 @@ class Target:
     rest: str
     grpc: str
     is_ours: bool
+
+    def refuse_if_not_ours(self) -> None:
+        """Skip the test for a server that need not share our deviations."""
+        if not self.is_ours:
+            pytest.skip("a deviation of our server")
 
     def call(
         self, method: str, path: str, body: bytes | str | None = None, **headers: str
@@ -56,7 +61,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         return
     root = tmp_path_factory.mktemp("contract")
     write_models(root)
-    with ServerProcess(root) as server:
+    with ServerProcess(None, flags=write_flags(root)) as server:
         yield Target(server.rest, server.grpc, is_ours=True)
 
 

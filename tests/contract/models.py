@@ -1,6 +1,6 @@
-"""The models that the contract is checked on, as SavedModels in a serving root.
+"""The models that the contract is checked on, as SavedModels in a folder, and how to serve them.
 
-`python tests/contract/models.py ROOT` makes them for another server to serve.
+`python tests/contract/models.py FOLDER` makes them for another server, and prints the flags to start it with.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 import tensorflow as tf
 
 VERSION = 123
+LABELS = {"stable": 1, "canary": 2}
+METRICS_PATH = "/monitoring/prometheus/metrics"
 # Only a tensor is written to the SavedModel as a default value.
 TRIPLE = tf.constant([3.0])
 
@@ -95,6 +97,14 @@ class Pair(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.half, name="x")])
     def half(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.cast(x, tf.float32)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.bfloat16, name="x")])
+    def bfloat16(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": tf.cast(x, tf.float32)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.uint16, name="x")])
+    def uint16(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": tf.cast(x, tf.float32)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int8, name="x")])
@@ -184,9 +194,11 @@ def write_models(root: Path) -> None:
     """Write every model of the contract under `root`."""
     write_half_plus_two(root / "half_plus_two" / f"{VERSION:08d}")
     write_half_plus_two(root / "a b" / "1")
+    for version in LABELS.values():
+        write_half_plus_two(root / "labelled" / str(version), slope=float(version), version=version)
     text, pair = Text(), Pair()
     _write(text, root / "text" / "1", {"serving_default": text.predict, "echo": text.echo})
-    methods = ("scalar", "square", "same", "imaginary", "half", "small", "none_of")
+    methods = ("scalar", "square", "same", "imaginary", "half", "bfloat16", "uint16", "small", "none_of")
     signatures = {name: getattr(pair, name) for name in methods}
     _write(pair, root / "pair" / "1", {"serving_default": pair.predict, **signatures})
     optional, examples = Optional(), Examples()
@@ -194,6 +206,28 @@ def write_models(root: Path) -> None:
     methods = ("classify", "scores", "flat_scores", "three", "two", "regress", "pairs")
     signatures = {name: getattr(examples, name) for name in methods}
     _write(examples, root / "examples" / "1", {"serving_default": examples.classify, **signatures})
+
+
+def write_flags(root: Path) -> list[str]:
+    """Write the files that say how to serve the models under `root`; return the flags that name them."""
+    names = sorted(folder.name for folder in root.iterdir() if folder.is_dir())
+    labels = "".join(f' version_labels {{ key: "{label}" value: {n} }}' for label, n in LABELS.items())
+    extra = {"labelled": f" model_version_policy {{ all {{}} }}{labels}"}
+    entries = "".join(
+        f'  config {{ name: "{name}" base_path: "{root / name}" model_platform: "tensorflow"'
+        f"{extra.get(name, '')} }}\n"
+        for name in names
+    )
+    models, monitoring = root / "models.config", root / "monitoring.config"
+    models.write_text(f"model_config_list {{\n{entries}}}\n")
+    monitoring.write_text(f'prometheus_config {{ enable: true path: "{METRICS_PATH}" }}\n')
+    return [
+        f"--model_config_file={models}",
+        f"--monitoring_config_file={monitoring}",
+        "--allow_version_labels_for_unavailable_models=true",
+        "--rest_api_enable_cors_support=true",
+        "--enable_grpc_healthcheck_service=true",
+    ]
 
 
 def write_manifest(folder: Path) -> None:
@@ -213,4 +247,5 @@ def _write(model: tf.Module, folder: Path, signatures: dict[str, Callable[..., o
 
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    write_models(Path(sys.argv[1]))
+    write_models(Path(sys.argv[1]).absolute())
+    print(*write_flags(Path(sys.argv[1]).absolute()))

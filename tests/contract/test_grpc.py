@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    model_management_pb2,
     predict_pb2,
+    regression_pb2,
 )
 
 
@@ -33,11 +36,25 @@ def failure(method, request):
 FLOAT = np.float32([1.0])
 
 
-def test_answer_names_the_model_the_version_used_and_the_signature(predictions):
-    response = predictions.Predict(predict_request(x=FLOAT))
+@pytest.mark.parametrize(
+    ("signature", "version", "used"),
+    [
+        pytest.param("", None, "serving_default", id="P3-defaults"),
+        pytest.param("versioned", 123, "versioned", id="P3-given"),
+    ],
+)
+def test_answer_names_the_model_the_version_used_and_the_signature(predictions, signature, version, used):
+    response = predictions.Predict(predict_request(signature=signature, version=version, x=FLOAT))
     spec = response.model_spec
-    assert (spec.name, spec.version.value, spec.signature_name) == ("half_plus_two", 123, "serving_default")
+    assert (spec.name, spec.version.value, spec.signature_name) == ("half_plus_two", 123, used)
     assert list(response.outputs["y"].float_val) == [2.5]
+
+
+def test_an_input_that_is_not_sent_has_its_default_value(predictions):
+    response = predictions.Predict(predict_request("optional", x=np.float32([1, 2])))
+    assert list(response.outputs["y"].float_val) == [3.0, 6.0]
+    response = predictions.Predict(predict_request("optional", x=FLOAT, factor=np.float32([5])))
+    assert list(response.outputs["y"].float_val) == [5.0]
 
 
 def test_strings_travel_as_bytes(predictions):
@@ -88,19 +105,19 @@ def test_output_filter_limits_the_answer(predictions):
             {"x": FLOAT, "signature": "X"},
             "FAILED_PRECONDITION",
             'Serving signature key "X" not found.',
-            id="R15",
+            id="unknown-signature",
         ),
         pytest.param(
             {"x": FLOAT, "model": "half"},
             "NOT_FOUND",
             "Servable not found for request: Latest(half)",
-            id="R7",
+            id="unknown-model",
         ),
         pytest.param(
             {"x": FLOAT, "version": 3},
             "NOT_FOUND",
             "Servable not found for request: Specific(half_plus_two, 3)",
-            id="R8",
+            id="unknown-version",
         ),
     ],
 )
@@ -108,8 +125,17 @@ def test_predict_refusal_has_the_exact_code_and_text(predictions, fields, code, 
     assert failure(predictions.Predict, predict_request(**fields)) == (code, details)
 
 
-def test_predict_without_a_model_spec_is_refused(predictions):
-    refusal = failure(predictions.Predict, predict_pb2.PredictRequest())
+@pytest.mark.parametrize(
+    ("method", "request_type"),
+    [
+        pytest.param("Predict", predict_pb2.PredictRequest, id="P4-predict"),
+        pytest.param("Classify", classification_pb2.ClassificationRequest, id="P4-classify"),
+        pytest.param("Regress", regression_pb2.RegressionRequest, id="P4-regress"),
+        pytest.param("GetModelMetadata", get_model_metadata_pb2.GetModelMetadataRequest, id="P4-metadata"),
+    ],
+)
+def test_a_request_without_a_model_spec_is_refused(predictions, method, request_type):
+    refusal = failure(getattr(predictions, method), request_type())
     assert refusal == ("INVALID_ARGUMENT", "Missing ModelSpec")
 
 
@@ -154,8 +180,11 @@ def test_metadata_over_grpc_holds_the_signatures(predictions):
     assert signatures.signature_def["serving_default"].inputs["x"].dtype == tf.float32.as_datatype_enum
 
 
-def test_metadata_over_rest_is_doubly_nested_with_sizes_as_strings(target):
-    content = target.call("GET", "/v1/models/half_plus_two/metadata").json()
+@pytest.mark.parametrize(
+    "version", [pytest.param("", id="P6"), pytest.param("/versions/123", id="P6-version")]
+)
+def test_metadata_over_rest_is_doubly_nested_with_sizes_as_strings(target, version):
+    content = target.call("GET", f"/v1/models/half_plus_two{version}/metadata").json()
     assert content["model_spec"] == {"name": "half_plus_two", "signature_name": "", "version": "123"}
     signature = content["metadata"]["signature_def"]["signature_def"]["serving_default"]
     assert signature["inputs"]["x"]["tensor_shape"]["dim"] == [{"size": "-1", "name": ""}]
@@ -163,7 +192,9 @@ def test_metadata_over_rest_is_doubly_nested_with_sizes_as_strings(target):
     assert signature["method_name"] == "tensorflow/serving/predict"
 
 
-@pytest.mark.parametrize("version", ["", "/versions/123"])
+@pytest.mark.parametrize(
+    "version", [pytest.param("", id="P7-all"), pytest.param("/versions/123", id="P7-one")]
+)
 def test_status_over_rest_has_the_exact_content(target, version):
     response = target.call("GET", f"/v1/models/half_plus_two{version}")
     assert response.json() == {
@@ -207,3 +238,11 @@ def test_status_of_what_is_not_there(target, models, path, model, version, error
 def test_status_without_a_model_spec_is_refused(models):
     refusal = failure(models.GetModelStatus, get_model_status_pb2.GetModelStatusRequest())
     assert refusal == ("INVALID_ARGUMENT", "Missing ModelSpec")
+
+
+def test_a_reload_of_anything_but_a_list_of_models_is_refused(models):
+    assert failure(models.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()) == (
+        "INVALID_ARGUMENT",
+        "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently"
+        " supported",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 
 import pytest
@@ -21,12 +22,19 @@ ELEMENT = "Failed to process element: "
             id="J2",
         ),
         pytest.param("half_plus_two", '{"instances": [1, 2]}', [2.5, 3.0], id="J7"),
+        pytest.param("half_plus_two", '{"instances": [1.0], "instances": [9.0]}', [2.5], id="first-of-a-key"),
         pytest.param("half_plus_two", '{"instances": [1e-60, -1e-60]}', [2.0, 2.0], id="J12-underflow"),
         pytest.param(
             "half_plus_two", '{"instances": [1e39, -1e39]}', [math.inf, -math.inf], id="J12-overflow"
         ),
         pytest.param(
             "half_plus_two", '{"instances": [Infinity, -Infinity]}', [math.inf, -math.inf], id="J11-infinity"
+        ),
+        pytest.param(
+            "half_plus_two",
+            f'{{"a": {"[" * 500_000}{"]" * 500_000}, "instances": [1.0]}}',
+            [2.5],
+            id="J17",
         ),
     ],
 )
@@ -59,8 +67,11 @@ def test_columns_become_tensors(target, model, body, expected):
     assert target.predict(model, body) == {"outputs": expected}
 
 
-def test_nan_token_is_a_number_and_is_written_unquoted(target):
-    response = target.call("POST", "/v1/models/half_plus_two:predict", '{"instances": [NaN, Infinity]}')
+@pytest.mark.parametrize("token", [pytest.param("NaN", id="J11-nan")])
+def test_nan_token_is_a_number_and_is_written_unquoted(target, token):
+    response = target.call(
+        "POST", "/v1/models/half_plus_two:predict", f'{{"instances": [{token}, Infinity]}}'
+    )
     assert "[NaN, Infinity" in response.text
     assert math.isnan(response.json()["predictions"][0])
 
@@ -192,6 +203,69 @@ def test_value_that_does_not_fit_is_refused(target, model, body, error):
     assert target.error(model, body) == (400, error)
 
 
-def test_type_that_json_cannot_fill_is_unimplemented(target):
-    status, error = target.error("pair", '{"signature_name": "half", "inputs": [1.0]}')
-    assert (status, error) == (501, "Conversion of JSON Value: 1.0 to type: half")
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param("half", id="J14-half"),
+        pytest.param("bfloat16", id="J14-bfloat16"),
+        pytest.param("uint16", id="J14-uint16"),
+    ],
+)
+def test_type_that_json_cannot_fill_is_unimplemented(target, dtype):
+    status, error = target.error("pair", f'{{"signature_name": "{dtype}", "inputs": [1.0]}}')
+    assert (status, error) == (501, f"Conversion of JSON Value: 1.0 to type: {dtype}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param('{"instances": ' + "[" * 500_000 + "]" * 500_000 + "}", id="J18-lists"),
+        pytest.param('{"instances": ' + '{"x":' * 500_000 + "1" + "}" * 500_000 + "}", id="J18-objects"),
+        pytest.param('{"instances": ' + "[" * 1_000_000, id="J18-unclosed"),
+        pytest.param('{"inputs": ' + "[" * 64 + "1" + "]" * 64 + "}", id="J18-just-too-deep"),
+    ],
+)
+def test_depth_where_it_is_read_is_refused(target, body):
+    target.refuse_if_not_ours()
+    error = "JSON Parse error: The document is nested deeper than 64 levels."
+    assert target.error("half_plus_two", body) == (400, error)
+    assert target.predict("half_plus_two", '{"instances": [1.0]}') == {"predictions": [2.5]}
+
+
+@pytest.mark.parametrize("spaces", [pytest.param(0, id="J19-small"), pytest.param(2**20, id="J19-large")])
+def test_gzip_body_is_accepted(target, spaces):
+    body = gzip.compress(('{"instances": [1.0]}' + " " * spaces).encode())
+    response = target.call("POST", "/v1/models/half_plus_two:predict", body, **{"Content-Encoding": "gzip"})
+    assert response.json() == {"predictions": [2.5]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param(gzip.compress(bytes(64 * 2**20 + 1)), 413, id="J19-bomb"),
+        pytest.param(gzip.compress(b"{}")[:-9], 400, id="J19-cut-off"),
+        pytest.param(b"{}", 400, id="J19-not-gzip"),
+    ],
+)
+def test_gzip_body_that_is_none_or_too_large_is_refused(target, body, status):
+    target.refuse_if_not_ours()
+    response = target.call("POST", "/v1/models/half_plus_two:predict", body, **{"Content-Encoding": "gzip"})
+    assert response.status_code == status
+    assert response.json()["error"]
+
+
+def test_an_input_with_a_default_value_may_be_left_out(target):
+    target.refuse_if_not_ours()
+    assert target.predict("optional", '{"inputs": {"x": [1.0]}}') == {"outputs": [3.0]}
+    assert target.predict("optional", '{"instances": [{"x": 1.0}, {"x": 2.0}]}') == {
+        "predictions": [3.0, 6.0]
+    }
+    assert target.predict("optional", '{"instances": [{"x": 1.0, "factor": 5.0}]}') == {"predictions": [5.0]}
+
+
+def test_an_input_with_a_default_value_is_in_all_rows_or_none(target):
+    target.refuse_if_not_ours()
+    for rows in ('{"x": 1.0}, {"x": 1.0, "factor": 5.0}', '{"x": 1.0, "factor": 5.0}, {"x": 1.0}'):
+        status, error = target.error("optional", f'{{"instances": [{rows}]}}')
+        assert status == 400
+        assert error.startswith("Failed to process element: 1 ")

@@ -39,10 +39,11 @@ def test_response_mirrors_the_request_format(target, model, body, expected):
     assert target.predict(model, body) == expected
 
 
-def test_bytes_output_keeps_what_is_not_text(target):
+@pytest.mark.parametrize("output", [pytest.param(b"text_bytes", id="T3-bytes")])
+def test_bytes_output_keeps_what_is_not_text(target, output):
     body = f'{{"instances": [{{"b64": "{base64.b64encode(bytes(range(256))).decode()}"}}]}}'
     response = target.call("POST", "/v1/models/text:predict", body)
-    encoded = response.content.partition(b'"b64": "')[2].partition(b'"')[0]
+    encoded = response.content.partition(output)[2].partition(b'"b64": "')[2].partition(b'"')[0]
     assert base64.b64decode(encoded) == bytes(range(256))
 
 
@@ -68,14 +69,14 @@ def test_output_that_json_cannot_show_is_refused(target, body, error):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ("9000000", "9e+06"),
-        ("999999", "999999.0"),
-        ("0.00003", "3e-05"),
-        ("0.0003", "0.0003"),
-        ("555557.5", "555557.5"),
-        ("0.1", "0.1"),
-        ("16777215", "16777215.0"),
-        ("-0.0", "-0.0"),
+        pytest.param("9000000", "9e+06", id="T8-9e6"),
+        pytest.param("999999", "999999.0", id="T8-999999"),
+        pytest.param("0.00003", "3e-05", id="T8-3e-5"),
+        pytest.param("0.0003", "0.0003", id="T8-3e-4"),
+        pytest.param("555557.5", "555557.5", id="T8-half"),
+        pytest.param("0.1", "0.1", id="T8-tenth"),
+        pytest.param("16777215", "16777215.0", id="T8-largest-odd"),
+        pytest.param("-0.0", "-0.0", id="T8-minus-zero"),
     ],
 )
 def test_number_has_the_fewest_digits_that_read_back(target, value, text):
@@ -84,6 +85,23 @@ def test_number_has_the_fewest_digits_that_read_back(target, value, text):
     assert response.text == f'{{\n    "predictions": [{text}\n    ]\n}}'
 
 
-def test_layout_of_a_response_is_byte_for_byte(target):
-    response = target.call("POST", "/v1/models/half_plus_two:predict", '{"instances": [1.0, 2.0, 5.0]}')
-    assert response.content == b'{\n    "predictions": [2.5, 3.0, 4.5\n    ]\n}'
+@pytest.mark.parametrize(
+    ("model", "body", "expected"),
+    [
+        pytest.param(
+            "half_plus_two",
+            '{"instances": [1.0, 2.0, 5.0]}',
+            '{\n    "predictions": [2.5, 3.0, 4.5\n    ]\n}',
+            id="T9-rows",
+        ),
+        pytest.param(
+            "half_plus_two",
+            '{"inputs": [1.0, 2.0]}',
+            '{\n    "outputs": [\n        2.5,\n        3.0\n    ]\n}',
+            id="T9-columns",
+        ),
+    ],
+)
+def test_layout_of_a_response_is_byte_for_byte(target, model, body, expected):
+    response = target.call("POST", f"/v1/models/{model}:predict", body)
+    assert response.text == expected

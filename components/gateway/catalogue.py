@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,15 +106,14 @@ class Catalogue:
         with self.database.begin() as connection:
             return [Event(*row) for row in connection.execute(query)]
 
-    def rated_lately(self, model: str, user: str, limit: int = 200) -> list[str]:
-        """Return items that a user rated or bought through the gateway since the last import."""
+    def had(self, model: str, user: str, limit: int = 1000) -> list[str]:
+        """Return items that a user has rated or bought, latest first, feedback included."""
         if not storable(user):
             return []
         query = (
             sa.select(EVENTS.c.item)
             .where(
-                EVENTS.c.model == model,
-                EVENTS.c.generation == _FEEDBACK,
+                _visible(model),
                 EVENTS.c.user == user,
                 EVENTS.c.type.in_(("rating", "purchase")),
             )
@@ -123,19 +122,6 @@ class Catalogue:
         )
         with self.database.begin() as connection:
             return [*dict.fromkeys(connection.execute(query).scalars())]
-
-    def has_categories(self, model: str) -> bool:
-        """Return whether any item is known at all, so that answers can be restricted here."""
-        query = sa.select(sa.literal(1)).select_from(ITEMS).where(_current(ITEMS, model)).limit(1)
-        with self.database.begin() as connection:
-            return connection.execute(query).first() is not None
-
-    def add_feedback(self, model: str, events: Iterable[Mapping[str, Any]]) -> None:
-        """Add events of the gateway's own to users' histories."""
-        rows = [{"model": model, "generation": _FEEDBACK, **event} for event in events]
-        if rows:
-            with self.database.begin() as connection:
-                connection.execute(sa.insert(EVENTS), rows)
 
 
 def storable(text: str) -> bool:

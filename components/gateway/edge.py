@@ -126,7 +126,7 @@ def _decorated(scope: Scope, headers: Any, trace: tracing.Trace) -> list[tuple[b
 
 def _route(scope: Scope) -> str:
     # Templates, not paths: the number of label values must not depend on what callers send.
-    return str(getattr(scope.get("route"), "path", "")) or "other"
+    return str(getattr(scope.get("route"), "path_format", "")) or "other"
 
 
 def _method(scope: Scope) -> str:

@@ -218,13 +218,18 @@ class Predictor:
         return sorted(found, reverse=True)
 
     def reachable(self, timeout: float = 1.0) -> bool:
-        """Return whether a replica of every address accepts connections."""
-        try:
-            for address in self.servers.addresses():
-                grpc.channel_ready_future(self._connection(address).channel).result(timeout)
-        except grpc.FutureTimeoutError:
-            return False
-        return True
+        """Return whether any replica accepts connections; one family may be away while the others answer."""
+        ready = threading.Event()
+        waiting = [
+            grpc.channel_ready_future(self._connection(address).channel)
+            for address in self.servers.addresses()
+        ]
+        for future in waiting:
+            future.add_done_callback(lambda _: ready.set())
+        found = ready.wait(timeout)
+        for future in waiting:
+            future.cancel()
+        return found
 
     def close(self) -> None:
         """Close every channel; calls under way are cancelled."""

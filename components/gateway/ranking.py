@@ -156,7 +156,9 @@ class Ranker:
                 items = self._catalogue.items(query.family.name, found.ids)
             vectors = by_categories([items.get(name, Item(name)).categories for name in found.ids])
             if not vectors.any():
-                warnings.append("diversity has no effect: this version has no vectors and no categories")
+                warnings.append(
+                    "Diversity has no effect: this version has no vectors, and its items no categories."
+                )
         return maximal_marginal_relevance(found.scores, vectors, query.diversity)
 
     def _items(self, model: str, version: int, ids: Sequence[str], clock: _Clock) -> dict[str, Item]:
@@ -186,7 +188,7 @@ class Ranker:
         if vectors is None:
             found = [Reason("popular")] * len(ids) if not mine else [None] * len(ids)
             return [_body(reason, {}) for reason in found]
-        why = reasons.similar_to(vectors[: len(ids)], mine, vectors[len(ids) :])
+        why = reasons.similar_to(ids, vectors[: len(ids)], mine, vectors[len(ids) :])
         named = sorted({reason.item for reason in why if reason.item})
         titles = {name: item.title for name, item in self._items(model, version, named, clock).items()}
         return [_body(reason, titles) for reason in why]

@@ -41,18 +41,23 @@ def liked(history: Sequence[Event], limit: int = 50) -> list[str]:
 
 
 def similar_to(
-    items: NDArray[np.float32], liked_items: Sequence[str], liked_vectors: NDArray[np.float32]
+    ids: Sequence[str],
+    vectors: NDArray[np.float32],
+    liked_items: Sequence[str],
+    liked_vectors: NDArray[np.float32],
 ) -> list[Reason]:
-    """Return a reason for each item: the liked item that it is most like, by cosine.
+    """Return a reason for each item: the other liked item that it is most like, by cosine.
 
     Args:
-        items: float32 `[n, d]`.
+        ids: Ids of `n` items.
+        vectors: float32 `[n, d]`.
         liked_items: Ids of `m` items.
         liked_vectors: float32 `[m, d]`.
     """
     if not len(liked_items):
-        return [Reason("popular")] * len(items)
-    cosines = _units(items) @ _units(liked_vectors).T
+        return [Reason("popular")] * len(ids)
+    cosines = _units(vectors) @ _units(liked_vectors).T
+    cosines[np.asarray(ids, np.object_)[:, np.newaxis] == np.asarray(liked_items, np.object_)] = -1.0
     best = cosines.argmax(axis=1)
     return [
         Reason("similar_to", liked_items[column]) if cosines[row, column] >= _LIKE else Reason("popular")

@@ -19,7 +19,7 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", summary="Requests can be answered")
 def readyz(gateway: Served) -> dict[str, str]:
-    """Return when every model server accepts connections; 503 otherwise."""
+    """Return when a model server accepts connections; 503 when none does."""
     if not gateway.predictor.reachable():
         addresses = ", ".join(gateway.predictor.servers.addresses())
         raise GatewayError(503, "unavailable", f"No model server accepts connections at {addresses}.")

@@ -57,7 +57,7 @@ def recommend(
         ask=Ask(family.name, which, who),
         shown={**shown({"user": who}, limits, diversity), "exclude_seen": exclude_seen},
         inputs=inputs,
-        limits=_with_fresh(gateway, family, who, limits) if exclude_seen else limits,
+        limits=_without_history(gateway, family, who, limits) if exclude_seen else limits,
         limit=limit,
         cursor=cursor,
         diversity=diversity,
@@ -66,7 +66,7 @@ def recommend(
     return counted(gateway, response, gateway.ranker.answer(query))
 
 
-def _with_fresh(gateway: Gateway, family: Family, user: str, limits: Limits) -> Limits:
-    # The model knows what was seen when it was trained; what came since is known here.
-    fresh = gateway.catalogue.rated_lately(family.name, user)
-    return replace(limits, exclude=tuple(dict.fromkeys([*limits.exclude, *fresh])))
+def _without_history(gateway: Gateway, family: Family, user: str, limits: Limits) -> Limits:
+    # The model knows what it was trained on; what it was evaluated on and what came since is known here.
+    had = gateway.catalogue.had(family.name, user)
+    return replace(limits, exclude=tuple(dict.fromkeys([*limits.exclude, *had])))

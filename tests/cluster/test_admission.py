@@ -13,7 +13,7 @@ import pytest
 from pipelines.kubeflow.platform import load_platform
 from pipelines.kubeflow.tfjob import pod_resources, render_tfjob
 from tests.cluster.conftest import POD_SECURITY, RESTRICTED, SECURITY, Kubectl, apply
-from tests.cluster.overlays import OVERLAYS, rewritten
+from tests.cluster.overlays import OVERLAYS, PLATFORMS, rewritten
 
 Pod = dict[str, Any]
 
@@ -28,11 +28,11 @@ def empty_namespace(kubectl: Kubectl) -> Iterator[str]:
     kubectl("delete", "namespace", name, "--wait=false")
 
 
-@pytest.mark.parametrize("overlay_name", OVERLAYS)
+@pytest.mark.parametrize("overlay_name", tuple(PLATFORMS))
 def test_overlay_is_accepted_without_a_warning(
     kubectl: Kubectl, empty_namespace: str, tmp_path: Path, overlay_name: str
 ) -> None:
-    folder = Path("/var/lodestar") if overlay_name == "kind-cpu" else None
+    folder = Path("/var/lodestar") if PLATFORMS[overlay_name] == "kind-cpu" else None
     manifest = rewritten(overlay_name, empty_namespace, tmp_path, folder)
     done = kubectl("apply", "--server-side", "--dry-run=server", "--filename=-", input=manifest)
     assert done.stderr == ""

@@ -9,6 +9,11 @@ import kubernetes
 import pytest
 
 PIPELINE, TRAINER, SWEEP, PUSHER, VIEWER = "pipeline", "trainer", "sweep", "pusher", "viewer"
+DEPLOYER, DEPLOYER_POD = "deployers", "deployer"
+# Of the pods that serve; the overlay of these tests has no such accounts, and no right waits for them.
+GATEWAY, SERVING = "gateway", "serving-matrix-factorization"
+
+_GROUPS = {VIEWER: "lodestar-sre", DEPLOYER: "lodestar-deployers"}
 
 # subject, verbs, resource[.group][/subresource][:name]
 ALLOWED = [
@@ -29,6 +34,11 @@ ALLOWED = [
     (SWEEP, "list", "events"),
     (SWEEP, "create get list update", "leases.coordination.k8s.io"),
     (PUSHER, "get patch", "configmaps:lodestar-models"),
+    (DEPLOYER, "get patch", "configmaps:lodestar-models"),
+    (DEPLOYER, "get list", "pods"),
+    (DEPLOYER, "create get", "pods/portforward"),
+    (DEPLOYER_POD, "get patch", "configmaps:lodestar-models"),
+    (DEPLOYER_POD, "get list", "pods"),
     (VIEWER, "get list watch", "pods"),
     (VIEWER, "get", "pods/log"),
     (VIEWER, "get list watch", "events"),
@@ -37,6 +47,8 @@ ALLOWED = [
     (VIEWER, "get list watch", "resourcequotas"),
     (VIEWER, "get list watch", "jobs.batch"),
     (VIEWER, "get list watch", "deployments.apps"),
+    (VIEWER, "get list watch", "horizontalpodautoscalers.autoscaling"),
+    (VIEWER, "get list watch", "poddisruptionbudgets.policy"),
     (VIEWER, "get list watch", "tfjobs.kubeflow.org"),
     (VIEWER, "get list watch", "workflows.argoproj.io"),
     (VIEWER, "get list watch", "networkpolicies.networking.k8s.io"),
@@ -84,12 +96,36 @@ FORBIDDEN = [
     (PUSHER, "get list", "secrets"),
     (PUSHER, "get list", "pods"),
     (PUSHER, "patch", "deployments.apps"),
+    (DEPLOYER, "list create", "configmaps"),
+    (DEPLOYER, "update delete", "configmaps:lodestar-models"),
+    (DEPLOYER, "get patch", "configmaps:another"),
+    (DEPLOYER, "get list", "secrets"),
+    (DEPLOYER, "create delete patch", "pods"),
+    (DEPLOYER, "create get", "pods/exec"),
+    (DEPLOYER, "create", "pods/attach"),
+    (DEPLOYER, "create", "pods/eviction"),
+    (DEPLOYER, "get patch", "deployments.apps"),
+    (DEPLOYER, "patch", "horizontalpodautoscalers.autoscaling"),
+    (DEPLOYER, "create", "serviceaccounts/token:lodestar-pipeline"),
+    (DEPLOYER_POD, "get list", "secrets"),
+    (DEPLOYER_POD, "create", "pods/exec"),
+    # A SavedModel is a program, and the gateway is open to the world.
+    (SERVING, "get list", "pods"),
+    (SERVING, "get list", "secrets"),
+    (SERVING, "get patch", "configmaps:lodestar-models"),
+    (SERVING, "create", "pods/exec"),
+    (GATEWAY, "get list", "pods"),
+    (GATEWAY, "get list", "secrets"),
+    (GATEWAY, "get patch", "configmaps:lodestar-models"),
+    (GATEWAY, "create", "pods/portforward"),
     (VIEWER, "get list watch", "secrets"),
     (VIEWER, "create get", "pods/exec"),
     (VIEWER, "create", "pods/portforward"),
     (VIEWER, "create", "pods/attach"),
     (VIEWER, "create delete patch", "pods"),
+    (VIEWER, "get create", "services/proxy"),
     (VIEWER, "patch", "configmaps"),
+    (VIEWER, "patch delete", "deployments.apps"),
     (VIEWER, "create delete", "tfjobs.kubeflow.org"),
     (VIEWER, "create delete", "jobs.batch"),
     (VIEWER, "delete", "persistentvolumeclaims"),
@@ -116,8 +152,8 @@ def _attributes(namespace: str, verb: str, text: str) -> dict[str, str]:
 
 
 def _subject(namespace: str, name: str) -> dict[str, Any]:
-    if name == VIEWER:
-        return {"user": "someone@example.com", "groups": ["lodestar-sre", "system:authenticated"]}
+    if name in _GROUPS:
+        return {"user": "someone@example.com", "groups": [_GROUPS[name], "system:authenticated"]}
     groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
     return {"user": f"system:serviceaccount:{namespace}:lodestar-{name}", "groups": groups}
 

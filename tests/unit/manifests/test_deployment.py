@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.overlays import OVERLAYS, ROOT, platform
+from tests.cluster.overlays import OVERLAYS, PLATFORMS, ROOT, platform
 
 SCRIPTS = sorted((ROOT / "manifests/kind").glob("*.sh"))
 _DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -76,8 +76,21 @@ def test_skaffold_builds_that_image_and_deploys_overlays_that_exist() -> None:
         if patch["path"].startswith("/manifests")
     }
     paths = {*config["manifests"]["kustomize"]["paths"], *patched.values()}
-    assert paths == {f"manifests/overlays/{overlay}" for overlay in OVERLAYS}
-    assert patched == {name: f"manifests/overlays/{name}" for name in ("gpu", "tpu")}
+    assert paths == {f"manifests/overlays/{overlay}" for overlay in PLATFORMS}
+    assert patched == {
+        "serving": "manifests/overlays/lab",
+        **{name: f"manifests/overlays/{name}" for name in ("gpu", "tpu")},
+    }
+
+
+def test_skaffold_forwards_to_a_service_of_the_overlay() -> None:
+    (serving,) = (p for p in _yaml("skaffold.yaml")["profiles"] if p["name"] == "serving")
+    (forward,) = (patch["value"] for patch in serving["patches"] if patch["path"].startswith("/portForward"))
+    service = _yaml("manifests/base/gateway/service.yaml")
+    assert forward["resourceName"] == service["metadata"]["name"]
+    assert forward["port"] in [port["port"] for port in service["spec"]["ports"]]
+    taken = {one["localPort"] for one in _yaml("skaffold.yaml")["portForward"]}
+    assert forward["localPort"] not in taken
 
 
 def test_skaffold_verifies_with_a_job_that_has_the_container_it_fills() -> None:

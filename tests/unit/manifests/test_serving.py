@@ -10,6 +10,7 @@ import yaml
 
 from components.family import family_names
 from components.serving import flags
+from pipelines.cli import parser
 from tests.cluster.overlays import PLATFORMS, ROOT, build, rewritten
 from tests.unit.manifests.network import connects
 from tests.unit.manifests.test_network import GATEWAY, PROMETHEUS, SERVER
@@ -181,6 +182,22 @@ def test_our_server_takes_the_arguments_that_tensorflow_serving_gets(objects: Ob
         assert container(deployment)["image"].startswith(
             "lodestar/pipelines:" if ours else "tensorflow/serving:"
         )
+
+
+def test_gateway_takes_its_arguments(overlay: str, tmp_path: Path) -> None:
+    parts = ["gateway-api-keys", "gateway-postgresql"]
+    built = tuple(yaml.safe_load_all(rewritten(overlay, "team", tmp_path, components=parts)))
+    (plain,) = deployments(tuple(yaml.safe_load_all(build(ROOT / "manifests/overlays" / overlay))), "gateway")
+    (guarded,) = deployments(built, "gateway")
+    options = [parser().parse_args(container(one)["args"]) for one in (plain, guarded)]
+    assert [one.api_keys for one in options] == [None, Path("/etc/lodestar/keys/api-keys")]
+    assert [one.database for one in options] == ["sqlite:////tmp/catalogue.sqlite", "$(LODESTAR_DATABASE)"]
+    assert {one.port for one in options} == {p["containerPort"] for p in container(plain)["ports"]}
+    mounts = {mount["mountPath"] for mount in container(guarded)["volumeMounts"]}
+    assert str(options[1].api_keys.parent) in mounts
+    assert str(options[0].deployments.parent) in mounts
+    secrets = [e["valueFrom"]["secretKeyRef"]["name"] for e in container(guarded)["env"] if "valueFrom" in e]
+    assert secrets == ["lodestar-gateway-database"]
 
 
 def test_lab_and_production_differ_in_image_command_and_size_only() -> None:

@@ -111,3 +111,34 @@ def test_list_nested_deeper_than_its_first_element_is_refused():
 def test_signature_name_defaults_to_none_named():
     assert signature_name({}) == ""
     assert signature_name({"signature_name": "embed"}) == "embed"
+
+
+OPTIONAL = {"x": "float", "factor": "float"}
+
+
+@pytest.mark.parametrize(
+    ("document", "names"),
+    [
+        ({"inputs": {"x": [1.0]}}, {"x"}),
+        ({"inputs": {"x": [1.0], "factor": [2.0]}}, {"x", "factor"}),
+        ({"instances": [{"x": 1.0}, {"x": 2.0}]}, {"x"}),
+        ({"instances": [{"x": 1.0, "factor": 2.0}]}, {"x", "factor"}),
+    ],
+)
+def test_an_optional_input_may_be_left_out(document, names):
+    assert read_inputs(document, OPTIONAL, {"factor"}).arrays.keys() == names
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"inputs": {"factor": [2.0]}},
+        {"instances": [{"factor": 2.0}]},
+        {"instances": [{"x": 1.0}, {"x": 1.0, "factor": 2.0}]},
+        {"instances": [{"x": 1.0, "factor": 2.0}, {"x": 1.0}]},
+        {"instances": [1.0]},
+    ],
+)
+def test_other_inputs_and_some_rows_may_not(document):
+    with pytest.raises(ServingError):
+        read_inputs(document, OPTIONAL, {"factor"})

@@ -64,13 +64,18 @@ class ModelServer:
     def reload(self, config: Any, timeout: float) -> None:
         """Let the server have these models and no others; waits for models that are new to it.
 
+        Whether they could be loaded is not said: `states` has that, for each version.
+
         Raises:
             Refused: It does not take the list.
             Gone: It does not answer.
         """
-        answer = self._call(self._reload, messages.ReloadConfigRequest(config=config), timeout)
-        if answer.status.error_code:
-            raise Refused(self.name, _code(answer.status.error_code), answer.status.error_message)
+        try:
+            self._call(self._reload, messages.ReloadConfigRequest(config=config), timeout)
+        except Refused as refused:
+            # The list was taken; some model of it, which may be another family's, has no version that loads.
+            if refused.code is not Code.UNKNOWN:
+                raise
 
     def states(self, model: str) -> dict[int, VersionStatus]:
         """Return version -> state; empty when the server does not know the model.

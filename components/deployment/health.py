@@ -162,5 +162,5 @@ def _without_servers(fleet: Fleet, condition: Condition, reason: str) -> tuple[C
 
 
 def _failure(server: Server, status: VersionStatus) -> str:
-    why = status.message.rstrip(".") or status.code.name
+    why = " ".join(status.message.split()).rstrip(".") or status.code.name
     return f"Version {status.version} does not load on {server.name}: {why}."

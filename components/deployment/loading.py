@@ -179,6 +179,7 @@ def _word(status: VersionStatus | None) -> str:
 
 
 def _reason(server: ModelServer, status: VersionStatus | None) -> str:
-    why = (status.message if status else "").rstrip(".") or "it does not say why"
+    # TensorFlow's messages have several lines.
+    why = " ".join((status.message if status else "").split()).rstrip(".") or "it does not say why"
     version = status.version if status else 0
     return f"Version {version} does not load on {server.name}: {why}."

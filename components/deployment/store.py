@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from components import artifact
 from components.deployment import history
 from components.deployment.config import Wanted, server_config
 from components.deployment.history import Change
@@ -120,11 +121,11 @@ class FolderStore:
         return server_config([wanted, *rest], self._model_root)
 
     def families(self) -> list[str]:
-        """Return the names of the folders of the root, sorted."""
+        """Return the names of the families with a pushed version, sorted."""
         if not self.root.is_dir():
             return []
-        folders = (entry for entry in self.root.iterdir() if entry.is_dir() and not entry.is_symlink())
-        return sorted(folder.name for folder in folders if not folder.name.startswith("."))
+        folders = (entry for entry in self.root.iterdir() if not entry.name.startswith("."))
+        return sorted(folder.name for folder in folders if artifact.versions(folder))
 
     @contextmanager
     def locked(self) -> Iterator[None]:

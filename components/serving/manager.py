@@ -154,9 +154,9 @@ class Manager:
         """Unload everything, after the requests under way or `grace_seconds`."""
         self._versions.close(grace_seconds)
 
-    def names(self) -> list[str]:
-        """Return the models that are to be served and were found on disk, sorted."""
-        return sorted(self._versions.targets())
+    def found(self) -> list[str]:
+        """Return the models that are to be served and have a version on disk, sorted."""
+        return sorted(name for name, target in self._versions.targets().items() if target.found)
 
     def wait_until_settled(self, names: Iterable[str], given_up: Callable[[], bool]) -> bool:
         """Wait until each model has a version available or failed; return False when given up."""

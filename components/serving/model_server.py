@@ -100,11 +100,13 @@ class ModelServer:
             cure = "See --allow_version_labels_for_unavailable_models." if "label" in error.message else ""
             raise LodestarError(f"{error.message}.", cure=cure) from error
         if self._first is None:
-            self._manager.wait_until_settled(self._manager.names(), stopped.is_set)
+            self._manager.wait_until_settled(self._manager.found(), stopped.is_set)
             if not self._manager.models():
                 self._on_event(Event("waiting", detail=f"for a first model under {self._options.root}"))
             return
         names = [model.name for model in self._first.models]
+        for name in sorted(set(names) - set(self._manager.found())):
+            self._on_event(Event("waiting", model=name, detail="for a first version of it"))
         # Until the ports open nothing else looks for versions.
         look = Watch(self._options.file_system_poll_wait_seconds, self._manager.poll)
         look.start()

@@ -37,12 +37,20 @@ def serve(options: ServerOptions, on_event: Callable[[Event], None]) -> None:
 
     Args:
         options: What to serve, where and how.
-        on_event: Gets one event for each thing that happens; `str(event)` is a line for the terminal.
+        on_event: Gets one event for each thing that happens, one at a time; `str(event)` is a line for the
+            terminal.
 
     Raises:
         InputError: A port is taken, or a configuration file cannot be used.
         LodestarError: A model that the options name could not be loaded; in root mode that is no error.
     """
+    lock = threading.Lock()
+
+    def tell(event: Event) -> None:
+        # Events come from many threads; what listens may print, and lines must not run into each other.
+        with lock:
+            on_event(event)
+
     rest_flag, grpc_flag = options.port_flags
     rest_port = options.rest_api_port
     rest_socket = None if rest_port is None else ports.bind(options.host, rest_port, rest_flag)
@@ -57,9 +65,9 @@ def serve(options: ServerOptions, on_event: Callable[[Event], None]) -> None:
 
     # What the imports made never goes away; leaving it out of every collection keeps unloading cheap.
     gc.freeze()
-    server = ModelServer(options, on_event)
+    server = ModelServer(options, tell)
     server.start(rest_socket, stopped)
     stopped.wait()
-    on_event(Event("stopping", detail="after the requests under way"))
+    tell(Event("stopping", detail="after the requests under way"))
     server.stop(options.drain_in_ms / 1000)
-    on_event(Event("stopped"))
+    tell(Event("stopped"))

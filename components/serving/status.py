@@ -55,5 +55,6 @@ class Event:
     detail: str = ""
 
     def __str__(self) -> str:
-        subject = f"{self.model} version {self.version}" if self.model else ""
+        version = f" version {self.version}" if self.version or self.kind != "waiting" else ""
+        subject = f"{self.model}{version}" if self.model else ""
         return " ".join(part for part in (self.kind, subject, self.detail) if part)

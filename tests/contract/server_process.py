@@ -51,6 +51,14 @@ class ServerProcess:
         assert event, f"no event {wanted} within {timeout} s; seen: {self.events}"
         return event
 
+    def wait_for_detail(self, kind: str, start: str, timeout: float = 30.0) -> None:
+        """Return once an event of this kind has a detail that begins so."""
+        with self._changed:
+            found = self._changed.wait_for(
+                lambda: any(e["kind"] == kind and e["detail"].startswith(start) for e in self.events), timeout
+            )
+        assert found, f"no {kind} event `{start}...` within {timeout} s; seen: {self.events}"
+
     def stop(self) -> int:
         """Send SIGTERM and return the exit code."""
         self.process.terminate()
@@ -78,5 +86,7 @@ class ServerProcess:
             with self._changed:
                 self.events.append(json.loads(line))
                 self._changed.notify_all()
+        # Who waits for an event looks whether the process has ended.
+        self.process.wait()
         with self._changed:
             self._changed.notify_all()

@@ -46,6 +46,9 @@ class Model:
         body = {"signature_name": signature, "instances": [value]}
         return requests.post(f"{self.server.rest}/v1/models/{self.name}:predict", json=body, timeout=60)
 
+    def call(self, path: str, body: str) -> requests.Response:
+        return requests.post(self.server.rest + path, data=body, timeout=60)
+
     def states(self) -> dict[int, str]:
         return {int(entry["version"]): entry["state"] for entry in self.statuses()}
 

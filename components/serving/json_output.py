@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from .json_tensor import Array, Format
 
 _INDENT = "    "
 _TYPE_NAMES = {"float16": "half", "float32": "float", "float64": "double"}
-_PRECISION = {"float32": ".9g", "float64": ".17g"}
+_PRECISION = {"float32": "%.9g", "float64": "%.17g"}
 _WRITABLE = frozenset(
     ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint32", "uint64", "bool", "object")
 )
@@ -99,17 +99,14 @@ def _row_texts(name: str, array: Array, depth: int) -> list[str]:
 
 def _spread(tokens: list[str], shape: tuple[int, ...], depth: int) -> str:
     """Return the tokens as nested lists with one token per line."""
-    return _spread_from(iter(tokens), shape, depth)
-
-
-def _spread_from(tokens: Iterator[str], shape: tuple[int, ...], depth: int) -> str:
-    if not shape:
-        return next(tokens)
-    if not shape[0]:
-        return "[]"
-    inner = f"\n{_INDENT * (depth + 1)}"
-    items = (inner + _spread_from(tokens, shape[1:], depth + 1) for _ in range(shape[0]))
-    return f"[{','.join(items)}\n{_INDENT * depth}]"
+    texts = tokens
+    for axis in range(len(shape) - 1, -1, -1):
+        size, count = shape[axis], int(np.prod(shape[:axis]))
+        inner, outer = f"\n{_INDENT * (depth + axis + 1)}", f"\n{_INDENT * (depth + axis)}"
+        between = f",{inner}"
+        groups = (between.join(texts[i * size : (i + 1) * size]) for i in range(count))
+        texts = [f"[{inner}{group}{outer}]" for group in groups] if size else ["[]"] * count
+    return texts[0]
 
 
 def _tokens(name: str, array: Array, depth: int) -> list[str]:
@@ -126,15 +123,23 @@ def _tokens(name: str, array: Array, depth: int) -> list[str]:
 
 def decimals(array: Array) -> list[str]:
     """Return each float of an array with the fewest digits that read back as it."""
-    values = array.ravel().tolist()
-    short = list(map("%g".__mod__, values))
-    read_back = np.array(list(map(float, short))).astype(array.dtype)
-    exact = (read_back == array.ravel()).tolist()
-    precision = _PRECISION[array.dtype.name]
-    return [
-        _decimal(text if is_exact else format(value, precision))
-        for text, value, is_exact in zip(short, values, exact, strict=True)
-    ]
+    values = array.ravel()
+    texts = _formatted("%g", values)
+    read_back = np.array(list(map(float, texts))).astype(array.dtype)
+    inexact = np.flatnonzero(read_back != values)
+    if len(inexact):
+        longer = _formatted(_PRECISION[array.dtype.name], values[inexact])
+        for index, text in zip(inexact.tolist(), longer, strict=True):
+            texts[index] = text
+    # Only these can lack a point and an exponent.
+    for index in np.flatnonzero((values == np.rint(values)) | ~np.isfinite(values)).tolist():
+        texts[index] = _decimal(texts[index])
+    return texts
+
+
+def _formatted(form: str, values: Array) -> list[str]:
+    # One call for all of them takes half the time of a call each.
+    return (f"{form} " * len(values) % tuple(values.tolist())).split()
 
 
 def _decimal(text: str) -> str:

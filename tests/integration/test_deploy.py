@@ -112,8 +112,13 @@ def test_canary_promote_and_rollback_on_a_running_server(laptop: Laptop) -> None
         "deploy",
     ]
     # The other family went on serving.
-    assert laptop.server
-    assert client.predict(laptop.server.rest, "matrix-factorization", X) == {"y": [3.0]}
+    server = laptop.server
+    assert server
+    assert client.predict(server.rest, "matrix-factorization", X) == {"y": [3.0]}
+    # What pods are asked whether they are ready.
+    ready = f"{server.rest}/v1/models/{{}}/labels/stable/metadata"
+    assert requests.get(ready.format(FAMILY), timeout=30).status_code == 200
+    assert requests.get(ready.format("matrix-factorization"), timeout=30).status_code == 400
 
 
 def test_version_that_does_not_load_leaves_the_stable_one_serving(laptop: Laptop) -> None:

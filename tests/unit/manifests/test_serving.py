@@ -67,7 +67,8 @@ def test_servers_of_a_family_probe_load_and_are_found_as_that_family(objects: Ob
     for deployment in deployments(objects, "serving"):
         family = deployment["metadata"]["labels"][INSTANCE]
         for probe in ("startupProbe", "readinessProbe"):
-            assert container(deployment)[probe]["httpGet"]["path"] == f"/v1/models/{family}/metadata"
+            path = container(deployment)[probe]["httpGet"]["path"]
+            assert path == f"/v1/models/{family}/labels/stable/metadata"
         (config,) = (v for v in pod(deployment)["volumes"] if v["name"] == "config")
         models, monitoring = (source["configMap"] for source in config["projected"]["sources"])
         assert models["name"] == "lodestar-models"

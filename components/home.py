@@ -50,6 +50,11 @@ class Home:
         return self.root / "serving"
 
     @property
+    def feedback(self) -> Path:
+        """Return the folder of what users of the gateway did: one folder per family below it."""
+        return self.root / "feedback"
+
+    @property
     def data(self) -> Path:
         """Return the folder of fetched data sets."""
         return self.root / "data"

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from .database import EVENT_IDS, EVENTS, Database
+from .database import EVENT_IDS, EVENTS, IMPORTS, Database
 from .errors import GatewayError, bad_request
 from .schemas import FeedbackEvent, FeedbackReceipt
 
@@ -137,7 +137,8 @@ class Feedback:
                 return 0
             # On disk before the ids are: a crash in between makes a line twice, never none.
             try:
-                self._log.append(model, [_line(name, events[name], now) for name in fresh])
+                trained_on = _trained_on(connection, model)
+                self._log.append(model, [_line(name, events[name], now, trained_on) for name in fresh])
             except OSError as error:
                 raise GatewayError(
                     503, "feedback_unavailable", f"Feedback cannot be written: {error.strerror}."
@@ -170,8 +171,15 @@ def _check(index: int, event: FeedbackEvent) -> None:
             raise bad_request(f"`{field}` has a NUL character; leave it out.", f"events.{index}.{field}")
 
 
-def _line(name: str, event: FeedbackEvent, now: float) -> dict[str, Any]:
-    return {**event.model_dump(exclude_none=True), "event_id": name, "time": round(now, 3)}
+def _trained_on(connection: sa.Connection, model: str) -> str:
+    # Ids mean something only together with the data that they are of.
+    query = sa.select(IMPORTS.c.source).where(IMPORTS.c.model == model)
+    return connection.execute(query).scalar() or ""
+
+
+def _line(name: str, event: FeedbackEvent, now: float, trained_on: str) -> dict[str, Any]:
+    about = {"event_id": name, "time": round(now, 3), "examples": trained_on}
+    return {**event.model_dump(exclude_none=True), **about}
 
 
 def _row(event: FeedbackEvent, now: float) -> dict[str, Any]:

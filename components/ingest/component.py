@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import posixpath
 from typing import Any
 
@@ -20,12 +21,14 @@ from components.datasets.fetch import resolve
 from components.driver import NodeDriver
 from components.fingerprint import code_fingerprint
 from components.home import Home
+from components.ingest.feedback import Feedback, read_feedback, until, write_source
 from components.ingest.report import Report, WriteReport, read_report
 from components.ingest.storage import fingerprint
 from components.ingest.writer import WriteSplit
 
 _EXAMPLES = "examples"
 _FILE_FORMAT = "tfrecords_gzip"
+_FEEDBACK = "feedback"
 
 
 class IngestSpec(component_spec.ComponentSpec):
@@ -41,14 +44,14 @@ class IngestSpec(component_spec.ComponentSpec):
 
 
 class IngestDriver(NodeDriver):
-    """Adds the fingerprint of the files to the node's parameters.
+    """Adds the fingerprint of the files, and of the feedback, to the node's parameters.
 
     TFX re-uses a node's outputs when its parameters are the same: with the contents among them, unchanged
     data is not read again and changed data is.
     """
 
     def run(self, execution_info: data_types.ExecutionInfo) -> driver_output_pb2.DriverOutput:
-        """Return the execution's parameters with `fingerprint`.
+        """Return the execution's parameters with `fingerprint` and, where there is any, `feedback`.
 
         Raises:
             InputError: The source or a file is not there.
@@ -60,6 +63,9 @@ class IngestDriver(NodeDriver):
         for name in ("reader", "data"):
             output.exec_properties[name].string_value = properties[name]
         output.exec_properties["fingerprint"].string_value = fingerprint(paths, data.source)
+        mark = _feedback(properties, data).mark()
+        if mark:
+            output.exec_properties[_FEEDBACK].string_value = mark
         return output
 
 
@@ -81,6 +87,7 @@ class IngestExecutor(base_beam_executor.BaseBeamExecutor):
         """
         examples = artifact_utils.get_single_instance(output_dict[_EXAMPLES])
         report, splits = self._run(examples.uri, exec_properties)
+        write_source(examples.uri, _source(exec_properties))
         examples.split_names = artifact_utils.encode_split_names(splits)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, _FILE_FORMAT)
@@ -91,8 +98,9 @@ class IngestExecutor(base_beam_executor.BaseBeamExecutor):
         scratch = self._get_tmp_dir()
         tf.io.gfile.makedirs(scratch)
         path = posixpath.join(scratch, "report.json")
+        data = _with_feedback(_data(exec_properties), exec_properties, scratch)
         with self._make_beam_pipeline() as pipeline:
-            ingested = _reader(exec_properties).read(pipeline, _data(exec_properties))
+            ingested = _reader(exec_properties).read(pipeline, data)
             for split, records in ingested.splits.items():
                 folder = posixpath.join(uri, f"Split-{split}")
                 _ = records | f"Write[{split}]" >> WriteSplit(folder, posixpath.join(scratch, "shards"))
@@ -135,3 +143,25 @@ def _data(exec_properties: dict[str, Any]) -> Any:
     data = section.model_validate_json(exec_properties["data"])
     source = resolve(data.source, Home.find().data, family.folder / "sample")
     return data.model_copy(update={"source": source})
+
+
+def _source(exec_properties: dict[str, Any]) -> str:
+    return str(json.loads(exec_properties["data"])["source"])
+
+
+def _feedback(exec_properties: dict[str, Any], data: Any, until: float = math.inf) -> Feedback:
+    if not getattr(data, "feedback", False):
+        return Feedback()
+    name = importlib.import_module(exec_properties["reader"]).FAMILY.name
+    folder = Home.find().feedback / name
+    return read_feedback(folder, _source(exec_properties), data.rating_range, until)
+
+
+def _with_feedback(data: Any, exec_properties: dict[str, Any], scratch: str) -> Any:
+    mark = exec_properties.get(_FEEDBACK)
+    if not mark:
+        return data
+    path = posixpath.join(scratch, "feedback.csv")
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(_feedback(exec_properties, data, until(mark)).table())
+    return data.with_feedback(path)

@@ -12,7 +12,7 @@ from components.errors import InputError
 from components.ingest import tables
 from components.ingest.columns import Naming, Table
 from components.ingest.delimited import TableFile
-from components.ingest.settings import TableData
+from components.ingest.settings import RatingsData, TableData
 from components.ingest.storage import is_folder, list_names, require
 
 _EXTENSIONS = ("csv", "tsv", "dat", "txt")
@@ -96,6 +96,17 @@ def _layout(data: TableData, folder: str, usual: _Usual) -> Layout:
 
 
 def _interactions(data: TableData, folder: str, usual: _Usual) -> tuple[TableFile, ...]:
+    return (*_given_interactions(data, folder, usual), *_feedback(data))
+
+
+def _feedback(data: TableData) -> tuple[TableFile, ...]:
+    if not isinstance(data, RatingsData) or not data.feedback_file:
+        return ()
+    split = "train" if data.split.method == "files" else ""
+    return (TableFile(data.feedback_file, tables.interactions(data), delimiter=",", split=split),)
+
+
+def _given_interactions(data: TableData, folder: str, usual: _Usual) -> tuple[TableFile, ...]:
     table = tables.interactions(data)
     if data.split.method == "files":
         train = _file(data, folder, data.split.train, table, "split.train", usual.encoding)

@@ -59,6 +59,7 @@ def read(pipeline: beam.Pipeline, data: TableData) -> Ingested:
             "items": items.record,
         },
         notes={
+            **_feedback(rows.good, data, len(layout.interactions) - 1),
             "duplicate rows dropped (last kept)": settled.duplicate,
             "duplicate items dropped (last kept)": items.duplicate,
             "duplicate users dropped (last kept)": who.duplicate,
@@ -67,6 +68,13 @@ def read(pipeline: beam.Pipeline, data: TableData) -> Ingested:
         },
         required={"train": _SPLIT_CURE, "eval": _SPLIT_CURE},
     )
+
+
+def _feedback(rows: beam.PCollection, data: TableData, last: int) -> dict[str, beam.PCollection]:
+    # The file of feedback is the last: its rows win over the others.
+    if not isinstance(data, RatingsData) or not data.feedback_file:
+        return {}
+    return {"ratings from feedback": rows | "OfFeedback" >> beam.Filter(lambda kv: kv[1][0] == last)}
 
 
 class InteractionOf:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from components.family import Section
 
@@ -89,10 +89,24 @@ class RatingsData(TableData):
     Attributes:
         ratings: File of the ratings, relative to the source; empty: found by its usual name.
         rating_range: Lowest and highest rating that is not an error.
+        feedback: Whether ratings that users gave through the gateway are read too.
     """
 
     ratings: str = ""
     rating_range: tuple[float, float]
+    feedback: bool = False
+    _feedback_file: str = PrivateAttr(default="")
+
+    @property
+    def feedback_file(self) -> str:
+        """Return the file of those ratings; empty when there are none."""
+        return self._feedback_file
+
+    def with_feedback(self, path: str) -> RatingsData:
+        """Return the same settings with a file of ratings from feedback."""
+        changed = self.model_copy()
+        changed._feedback_file = path
+        return changed
 
     @property
     def interactions_file(self) -> str:

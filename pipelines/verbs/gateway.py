@@ -52,7 +52,7 @@ def settings_of(arguments: argparse.Namespace, home: Home) -> GatewaySettings:
     return GatewaySettings(
         servers=Servers.parse(arguments.server),
         serving=home.serving,
-        feedback=home.root / "feedback",
+        feedback=home.feedback,
         database=arguments.database,
         state=home.root / "gateway",
         deployments=arguments.deployments or home.serving / "deployments.json",

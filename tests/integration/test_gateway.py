@@ -439,7 +439,8 @@ def test_feedback_is_on_disk_once_and_shows_at_once(client):
     folder = client.gateway.settings.feedback / RECOMMENDER
     lines = [json.loads(line) for path in folder.iterdir() for line in path.read_text().splitlines()]
     [kept] = [line for line in lines if line["event_id"] == "fresh-1"]
-    assert {**event, "time": kept["time"]} == kept
+    examples = str(client.gateway.settings.serving.parent / "recommender")
+    assert {**event, "time": kept["time"], "examples": examples} == kept
     history = client.get("/v1/users/fresh/history")["events"]
     assert [(event["item"], event["value"]) for event in history] == [("i10", 4.5)]
     [result, *_] = client.get("/v1/recommend/fresh", limit=20)["results"]

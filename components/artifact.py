@@ -178,6 +178,8 @@ def _files(folder: Path) -> Iterator[str]:
             raise _refused(folder, f"`{path.relative_to(folder)}` is a link")
         if path.is_file():
             yield path.relative_to(folder).as_posix()
+        elif not path.is_dir():
+            raise _refused(folder, f"`{path.relative_to(folder)}` is neither a file nor a folder")
 
 
 def _sha256(path: Path) -> str:

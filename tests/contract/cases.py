@@ -1,7 +1,8 @@
 """Which file has which case of TensorFlow Serving's behaviour: the ids of its parametrised tests begin so.
 
 R routing and errors, J JSON to tensors, T tensors to JSON, C classify, regress and MultiInference, P predict
-over gRPC, metadata and status. The life of versions is in test_lifecycle.py and the files beside it.
+over gRPC, metadata and status. The life of versions (V), reloads and labels (L) and faults (X) are tests of
+their own, which name their case in a comment on their first line.
 """
 
 from __future__ import annotations
@@ -98,4 +99,41 @@ BY_FILE = {
     "test_inference.py": _INFERENCE,
     "test_grpc.py": _GRPC,
     "test_readiness.py": _READINESS,
+}
+
+LIFE = {
+    "test_lifecycle.py": {
+        "V1": "how versions are found",
+        "V4": "a base path without versions",
+        "V5": "a new version",
+        "V6": "a new version that is broken",
+        "V7": "rollback by deleting the newest version",
+        "V8": "unloading with requests under way",
+        "V12": "a version that is half there",
+        "X12": "a root that goes and comes back",
+        "X13": "tampered versions",
+    },
+    "test_start.py": {
+        "V9": "a model that does not load at the start",
+        "V10": "a version that needs more memory than there is",
+        "L10": "a configuration that cannot be read at the start",
+        "L11": "labels in the first configuration",
+        "L12": "a configuration that cannot be read later",
+        "L13": "a file that undoes a reload",
+    },
+    "test_reload.py": {
+        "V2": "version policies",
+        "V3": "a base path that is missing",
+        "L1": "models that come and go",
+        "L2": "a model listed twice",
+        "L3": "a relative base path",
+        "L4": "another platform",
+        "L5": "a model that does not load",
+        "L6": "a model without versions",
+        "L7": "a label that would move to what is not loaded",
+        "L8": "the two steps that move a label",
+        "L9": "a base path outside the root of root mode",
+        "X15": "rollback while a version loads",
+    },
+    "test_retries.py": {"V11": "a version that fails is tried again, and what waits for that"},
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.cases import BY_FILE
+from tests.contract.cases import BY_FILE, LIFE
 
 HERE = Path(__file__).parent
 CASE = re.compile(r"[RJTCP]\d+(?=-|$)")
@@ -41,3 +41,9 @@ def test_ids_are_not_used_twice_in_a_file():
     for name in BY_FILE:
         used = [text for text in ids(HERE / name) if CASE.match(text)]
         assert len(used) == len(set(used)), name
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in HERE.glob("test_*.py")))
+def test_a_file_names_the_cases_of_the_life_of_versions_once_each(name):
+    named = re.findall(r"^def test_.*:  # ([VLX]\d+)$", (HERE / name).read_text(), re.MULTILINE)
+    assert sorted(named) == sorted(LIFE.get(name, {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+import tensorflow as tf
 
 from tests.contract.models import publish_half_plus_two, write_half_plus_two, write_manifest
 from tests.contract.server_process import ServerProcess
@@ -51,6 +53,9 @@ class Model:
 
     def states(self) -> dict[int, str]:
         return {int(entry["version"]): entry["state"] for entry in self.statuses()}
+
+    def wait_for_state(self, version: int, state: str) -> None:
+        eventually(lambda: self.states().get(version) == state)
 
     def statuses(self) -> list[dict[str, Any]]:
         response = requests.get(f"{self.server.rest}/v1/models/{self.name}", timeout=10)
@@ -166,6 +171,19 @@ def test_half_copied_version_is_not_served_until_it_is_complete(model):  # V12
     assert model.slope() == 2.0
 
 
+def test_root_that_is_away_for_a_moment_unloads_nothing(server):  # X12
+    root = Path(server.process.args[2])
+    model = Model(server, root / "away")
+    model.publish(1)
+    model.wait_for("loaded", 1)
+    root.rename(root.with_name("aside"))
+    server.wait_for_detail("missing", f"Could not read the serving root {root}")
+    assert model.slope() == 0.5
+    root.with_name("aside").rename(root)
+    model.publish(2)
+    model.wait_for("loaded", 2)
+
+
 def test_deleting_every_version_unloads_the_model(model):  # V4
     model.publish(1)
     model.wait_for("loaded", 1)
@@ -180,9 +198,24 @@ def _change(folder: Path) -> None:
         file.write(b"\0")
 
 
+def _flip(folder: Path) -> None:
+    path = folder / "variables" / "variables.data-00000-of-00001"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def _truncate(folder: Path) -> None:
+    os.truncate(folder / "saved_model.pb", 100)
+
+
 def _add(folder: Path) -> None:
     (folder / "assets").mkdir(exist_ok=True)
     (folder / "assets" / "extra.txt").write_text("x")
+
+
+def _hide(folder: Path) -> None:
+    (folder / ".hidden").write_text("x")
 
 
 def _remove(folder: Path) -> None:
@@ -194,34 +227,87 @@ def _link(folder: Path) -> None:
     (folder / "saved_model.pb").symlink_to(folder.with_name(".elsewhere"))
 
 
+def _link_folder(folder: Path) -> None:
+    (folder / "variables").rename(folder.with_name(".elsewhere"))
+    (folder / "variables").symlink_to(folder.with_name(".elsewhere"))
+
+
+def _pipe(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+
+
 def _no_manifest(folder: Path) -> None:
     (folder / "MANIFEST.sha256").unlink()
+
+
+def _empty_manifest(folder: Path) -> None:
+    (folder / "MANIFEST.sha256").write_text("")
+
+
+def _other_digest(folder: Path) -> None:
+    path = folder / "MANIFEST.sha256"
+    path.write_text(re.sub("^[0-9a-f]{64}", "0" * 64, path.read_text()))
+
+
+def _outside(folder: Path) -> None:
+    with (folder / "MANIFEST.sha256").open("a") as file:
+        file.write(f"{'0' * 64}  ../1/saved_model.pb\n")
+
+
+def _second_graph(folder: Path) -> None:
+    (folder / "saved_model.pbtxt").write_text("")
+    write_manifest(folder)
+
+
+def _reads_files(folder: Path) -> None:
+    shutil.rmtree(folder)
+    module = tf.Module()
+    module.serve = tf.function(tf.io.read_file, input_signature=[tf.TensorSpec([], tf.string)])
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    write_manifest(folder)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_half_plus_two(tmp_path_factory.mktemp("exported") / "2", slope=2.0)
 
 
 @pytest.mark.parametrize(
     ("tamper", "reason"),
     [
         (_change, "saved_model.pb"),
+        (_flip, "variables.data-00000-of-00001"),
+        (_truncate, "saved_model.pb"),
         (_add, "assets/extra.txt"),
+        (_hide, ".hidden"),
         (_remove, "fingerprint.pb"),
         (_link, "link"),
+        (_link_folder, "link"),
+        (_pipe, "pipe"),
         (_no_manifest, "MANIFEST.sha256"),
+        (_empty_manifest, "not in the manifest"),
+        (_other_digest, "the manifest says"),
+        (_outside, "../1/saved_model.pb"),
+        (_second_graph, "saved_model.pbtxt"),
+        (_reads_files, "ReadFile"),
     ],
 )
-def test_tampered_version_is_refused_and_the_old_one_serves(server, tamper, reason):
+def test_tampered_version_is_refused_and_the_old_one_serves(server, exported, tamper, reason):  # X13
     root = Path(server.process.args[2])
     model = Model(server, root / f"tampered{tamper.__name__}")
-    model.publish(1, slope=1.0)
-    model.wait_for("loaded", 1)
-    staged = write_half_plus_two(model.folder / ".staging-2", slope=2.0)
+    shutil.copytree(exported, model.folder / ".staging-1")
+    (model.folder / ".staging-1").rename(model.folder / "1")
+    staged = model.folder / ".staging-2"
+    shutil.copytree(exported, staged)
     tamper(staged)
+    model.wait_for("loaded", 1)
     staged.rename(model.folder / "2")
     assert reason in model.wait_for("failed", 2)
     newest = model.statuses()[0]
     assert (newest["version"], newest["state"]) == ("2", "END")
     assert newest["status"]["error_code"] == "DATA_LOSS"
     assert reason in newest["status"]["error_message"]
-    assert model.slope() == 1.0
+    assert (model.slope(), model.states()[1]) == (2.0, "AVAILABLE")
 
 
 def test_refused_version_is_served_once_it_is_mended(model):

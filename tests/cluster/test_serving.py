@@ -52,6 +52,8 @@ def place(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     manifest = rewritten("lab", name, tmp_path_factory.mktemp("lab"), folder)
     kubectl("apply", "--server-side", "--filename=-", input=manifest)
     yield name, folder
+    kubectl("-n", name, "delete", "horizontalpodautoscalers,deployments", "--all", "--wait=false")
+    kubectl("-n", name, "delete", "pods", "--all", "--force", "--grace-period=0")
     kubectl("delete", "namespace", name, "--wait=true", "--timeout=180s")
     kubectl("delete", "persistentvolume", name, "--wait=false")
     shutil.rmtree(folder, ignore_errors=True)
@@ -152,7 +154,7 @@ def _client(namespace: str) -> Iterator[dict[str, Any]]:
         "command": ["python", f"/script/{CLIENT.name}", *arguments],
         "resources": {
             "requests": {"cpu": "50m", "memory": "256Mi"},
-            "limits": {"cpu": "1", "memory": "2Gi"},
+            "limits": {"cpu": "500m", "memory": "2Gi"},
         },
         "securityContext": SECURITY,
         "volumeMounts": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import monotonic
@@ -41,7 +41,11 @@ _log = logging.getLogger(__name__)
 
 
 def make_server(
-    manager: Manager, executor: ThreadPoolExecutor, options: ServerOptions, metrics: Metrics
+    manager: Manager,
+    executor: ThreadPoolExecutor,
+    options: ServerOptions,
+    metrics: Metrics,
+    interceptors: Sequence[grpc.ServerInterceptor] = (),
 ) -> grpc.Server:
     """Return a server that answers from `manager`, without a port, not started."""
     settings = [
@@ -51,8 +55,12 @@ def make_server(
         ("grpc.so_reuseport", 0),
         *options.grpc_arguments,
     ]
-    most = options.grpc_threads + options.max_queued_requests
-    server = grpc.server(executor, options=settings, maximum_concurrent_rpcs=most)
+    server = grpc.server(
+        executor,
+        options=settings,
+        interceptors=interceptors,
+        maximum_concurrent_rpcs=options.max_connections,
+    )
     predictions = _Predictions(manager, metrics, options.enable_signature_method_name_check)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Models(manager), server)

@@ -8,9 +8,16 @@ from contextlib import contextmanager
 from time import monotonic
 
 from .errors import Code, ServingError
+from .options import ServerOptions
 
 # How fast the average follows: the last twenty requests or so.
 _WEIGHT = 0.1
+
+
+def admission(options: ServerOptions, threads: int) -> Admission:
+    """Return what admits requests to so many threads, as the options say."""
+    patience = min(options.max_queue_wait_in_ms, options.rest_api_timeout_in_ms) / 1000
+    return Admission(threads, options.max_queued_requests, patience)
 
 
 class Admission:
@@ -56,11 +63,17 @@ class Admission:
             ServingError: UNAVAILABLE: too many are in.
         """
         with self._lock:
-            waiting = self._inside - self._threads
-            if self._inside >= self._most or self._average * waiting > self._patience * self._threads:
-                raise ServingError(
-                    Code.UNAVAILABLE, f"The server is busy: {max(0, waiting)} requests wait. Try again later."
-                )
+            self._check()
+            self._inside += 1
+
+    def check(self) -> None:
+        """Raise as `enter` does, without counting a request in."""
+        with self._lock:
+            self._check()
+
+    def count_in(self) -> None:
+        """Count a request in whatever there is already."""
+        with self._lock:
             self._inside += 1
 
     def leave(self) -> None:
@@ -72,6 +85,13 @@ class Admission:
         """Learn how long a request occupied a thread."""
         with self._lock:
             self._average += _WEIGHT * (seconds - self._average)
+
+    def _check(self) -> None:
+        waiting = self._inside - self._threads
+        if self._inside >= self._most or self._average * waiting > self._patience * self._threads:
+            raise ServingError(
+                Code.UNAVAILABLE, f"The server is busy: {max(0, waiting)} requests wait. Try again later."
+            )
 
     @contextmanager
     def timed(self) -> Iterator[None]:

@@ -16,8 +16,9 @@ from components.errors import InputError, LodestarError
 from . import config, grpc_api
 from .batching import make_scheduler
 from .errors import Code, ServingError
+from .grpc_admission import CountingPool, Shedding
 from .health import Health
-from .limits import Admission
+from .limits import admission
 from .metrics import Metrics
 from .models import first_config, make_manager
 from .options import ServerOptions
@@ -41,7 +42,8 @@ class ModelServer:
         self._options = options
         self._on_event = on_event
         self._rest_workers = ThreadPoolExecutor(options.rest_threads)
-        self._grpc_workers = ThreadPoolExecutor(options.grpc_threads)
+        grpc_admission = admission(options, options.grpc_threads)
+        self._grpc_workers = CountingPool(options.grpc_threads, grpc_admission)
         self._first = first_config(options)
         metrics = Metrics(lambda model: self._manager.knows(model), options.max_metric_models)
         self._scheduler = make_scheduler(options)
@@ -51,13 +53,17 @@ class ModelServer:
             Watch(options.file_system_poll_wait_seconds, self._manager.poll),
             Watch(options.model_config_file_poll_wait_seconds, self._read_again),
         )
-        self._grpc = grpc_api.make_server(self._manager, self._grpc_workers, options, metrics)
-        self._health = Health(self._grpc) if options.enable_grpc_healthcheck_service else None
-        admission = Admission(
-            options.rest_threads, options.max_queued_requests, options.rest_api_timeout_in_ms / 1000
+        self._grpc = grpc_api.make_server(
+            self._manager, self._grpc_workers, options, metrics, [Shedding(grpc_admission)]
         )
+        self._health = Health(self._grpc) if options.enable_grpc_healthcheck_service else None
         self._app = RestApi(
-            self._manager, self._rest_workers, options, metrics, options.metrics_path, admission
+            self._manager,
+            self._rest_workers,
+            options,
+            metrics,
+            options.metrics_path,
+            admission(options, options.rest_threads),
         )
         self._rest: RestListener | None = None
 

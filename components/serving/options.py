@@ -96,6 +96,9 @@ class ServerOptions:
     )
     max_connections: int = _ours(1000, "REST connections and gRPC requests at once")
     max_queued_requests: int = _ours(256, "requests that wait for a thread; more are refused with 503")
+    max_queue_wait_in_ms: int = _ours(
+        2000, "a request that would wait longer for a thread is refused with 503, by what others took lately"
+    )
     header_timeout_in_ms: int = _ours(5000, "longest time for the head of a REST request to arrive")
     body_timeout_in_ms: int = _ours(30000, "longest time for the body of a REST request to arrive")
     max_body_bytes: int = _ours(16 * 2**20, "largest body of a REST request")

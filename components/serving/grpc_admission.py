@@ -1,0 +1,87 @@
+"""Refuse gRPC requests that would wait too long, and keep control calls out of the queue.
+
+gRPC hands every call to a pool of threads. A refusal that had to wait there would come when nobody wants it
+any more, and so would the answer to a health check; both have a pool of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import grpc
+
+from .errors import ServingError
+from .limits import Admission
+
+_WAITS_IN_QUEUE = "/tensorflow.serving.PredictionService/"
+_ASKS_ABOUT_MODELS = "/tensorflow.serving.PredictionService/GetModelMetadata"
+_CONTROL_THREADS = 4
+
+
+class CountingPool(ThreadPoolExecutor):
+    """Threads whose calls, running and waiting, are counted.
+
+    Args:
+        threads: How many.
+        admission: Counts.
+    """
+
+    def __init__(self, threads: int, admission: Admission) -> None:
+        super().__init__(threads, thread_name_prefix="serving-grpc")
+        self._admission = admission
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a call, counted from now until it ends, however it does."""
+        self._admission.count_in()
+        future = super().submit(self._timed, fn, *args, **kwargs)
+        future.add_done_callback(lambda _: self._admission.leave())
+        return future
+
+    def _timed(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with self._admission.timed():
+            return fn(*args, **kwargs)
+
+
+class Shedding(grpc.ServerInterceptor):
+    """Decide for each call, before anything waits for it, which threads run it.
+
+    Args:
+        admission: Refuses when too many wait.
+    """
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._control = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="serving-control")
+
+    def intercept_service(
+        self, continuation: Callable[[Any], Any], details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler | None:
+        """Return the method's own handler, or the one that refuses."""
+        handler = continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        if details.method.startswith(_WAITS_IN_QUEUE) and details.method != _ASKS_ABOUT_MODELS:
+            try:
+                self._admission.check()
+            except ServingError as refusal:
+                return self._aside(_refusing(refusal), handler)
+            return handler
+        return self._aside(handler.unary_unary, handler)
+
+    def _aside(self, behavior: Callable[..., Any], handler: Any) -> grpc.RpcMethodHandler:
+        def run(request: Any, context: grpc.ServicerContext) -> Any:
+            return behavior(request, context)
+
+        run.experimental_thread_pool = self._control  # type: ignore[attr-defined]
+        return grpc.unary_unary_rpc_method_handler(
+            run, handler.request_deserializer, handler.response_serializer
+        )
+
+
+def _refusing(error: ServingError) -> Callable[..., Any]:
+    def refuse(request: Any, context: grpc.ServicerContext) -> Any:
+        return context.abort(grpc.StatusCode.UNAVAILABLE, error.message)
+
+    return refuse

@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from time import monotonic
 
 from starlette.requests import Request
@@ -28,6 +29,10 @@ CORS_HEADERS = {
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Content-Type",
 }
+
+# Probes must not wait behind predictions, nor be refused because too many of those wait.
+_CONTROL = ("metadata", "")
+_CONTROL_THREADS = 2
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +59,7 @@ class RestApi:
         admission: Admission,
     ) -> None:
         self._executor = executor
+        self._control = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="serving-control")
         self._options = options
         self._metrics = metrics
         self._metrics_path = metrics_path
@@ -108,8 +114,8 @@ class RestApi:
     async def _answer(self, request: Request, target: Target, started: float) -> bytes:
         body = await read_body(request, self._options.max_body_bytes, self._options.max_decompressed_bytes)
         deadline = started + self._timeout
-        self._admission.enter()
-        future = self._submit(lambda: self._models.answer(target, body, deadline))
+        work = partial(self._models.answer, target, body, deadline)
+        future = self._control.submit(work) if target.action in _CONTROL else self._submit(work)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), max(0.0, deadline - monotonic()))
         except asyncio.TimeoutError as error:
@@ -118,6 +124,8 @@ class RestApi:
             ) from error
 
     def _submit(self, work: Callable[[], bytes]) -> Future[bytes]:
+        self._admission.enter()
+
         def timed() -> bytes:
             with self._admission.timed():
                 return work()

@@ -131,6 +131,13 @@ def test_a_request_beyond_the_queue_is_refused_before_any_work(manager, workers,
     assert api.call("POST", PREDICT, GOOD).status == 200
 
 
+@pytest.mark.parametrize("path", ["/v1/models/m", "/v1/models/m/metadata"])
+def test_probes_are_answered_when_the_queue_is_full(manager, workers, options, path):
+    api = Api(manager, workers, options, threads=1, most_queued=0)
+    with api.admission.admitted():
+        assert api.call("GET", path).status == 200
+
+
 def test_every_request_leaves_the_queue(api):
     for body in (GOOD, b"{", b""):
         api.call("POST", PREDICT, body)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import posixpath
+import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -25,7 +27,7 @@ from pipelines.kubeflow.port_forward import PortForward
 CONFIG_MAP = "lodestar-models"
 GRPC_PORT = 8500
 _HISTORY_LINES = 200
-_TRIES = 8
+_TRIES, _LONGEST_PAUSE_S = 30, 0.2
 _TROUBLES = {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"}
 
 
@@ -108,6 +110,8 @@ class ConfigMapStore:
                 patch[HISTORY] = "\n".join([*lines, stamped.line()][-_HISTORY_LINES:])
             if self._patch(patch, version):
                 return kept.get(family)
+            # Another family's deployer was faster. Those that wait equally long would meet again.
+            time.sleep(random.uniform(0.0, _LONGEST_PAUSE_S))  # noqa: S311 - no secret
         raise LodestarError(f"{self.place} changes all the time.", cure="Try again.")
 
     def server_config(self, wanted: Wanted) -> Any:

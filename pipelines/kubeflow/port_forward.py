@@ -25,6 +25,9 @@ class PortForward:
         namespace: The pod's.
         pod: The pod's name.
         port: A port of the pod.
+
+    Attributes:
+        address: The local `host:port`.
     """
 
     def __init__(self, cluster: Cluster, namespace: str, pod: str, port: int) -> None:
@@ -32,13 +35,9 @@ class PortForward:
         self._core = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(cluster.api.configuration))
         self._namespace, self._pod, self._port = namespace, pod, port
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: set[socket.socket] = set()
         threading.Thread(target=self._accept, name=f"port-forward-{pod}", daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        """Return the local `host:port`."""
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def close(self) -> None:
         """Stop listening, and break the connections."""

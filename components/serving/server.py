@@ -1,17 +1,21 @@
-"""Serve a folder of models as `tensorflow_model_server` does.
+"""Serve models as `tensorflow_model_server` does.
 
-Any TensorFlow Serving client works: the REST and gRPC APIs, their error texts and their number format are the
-same. What differs, on purpose:
+Any TensorFlow Serving client works: the REST and gRPC APIs, flags, configuration files, error texts and the
+form of numbers are the same. What differs, on purpose, each with a test in tests/contract:
 
 - JSON nested deeper than 64 levels is refused with 400; the original can overflow its stack.
 - A body over 16 MiB, or over 64 MiB after gzip, is refused with 413; the original has no body limit. A gRPC
   message is at most 64 MiB, and a tensor in it at most 2**26 elements.
 - An integer that does not fit its tensor is refused; the original wraps int8, int16 and uint8 around.
 - A JSON value in an error message is cut at 1024 characters.
-- A version needs a correct MANIFEST.sha256; without one it is END with the reason, and never serves.
-- When the newest version cannot be served the next lower one is, at start too; the original exits.
-- Every folder under the root is a model, and a root without any is waited for.
-- Labels, classify, regress, MultiInference and reload by request are not available.
+- Metrics count the names of models that were never served together; the original keeps whatever is typed.
+- There is no profiler service; flags that ask for TFLite, TLS or a platform configuration are refused.
+- A version needs a correct MANIFEST.sha256 and runs only operations that compute; otherwise it is END with the
+  reason, and never serves.
+- A version that failed is tried again when its files change.
+- A version that needs more memory than is free is refused; the original's limit cannot be set by a flag.
+- Root mode, of `lodestar serve`: every folder below the root is a model, a root without any is waited for,
+  and when the newest version cannot be served the next lower one is, at the start too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What tests, screenshots and the benchmark of the web page need: a gateway in a thread, a browser, toy families."""
+"""What tests, screenshots and the benchmark of the web page need: a gateway, a browser, toy families."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 import tensorflow as tf
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -80,6 +82,14 @@ def gateway(settings: GatewaySettings, families: Mapping[str, Family] | None = N
         server.should_exit = True
         thread.join(timeout=30)
         listener.close()
+
+
+def wait_for_catalogue(url: str, model: str = "matrix-factorization", seconds: float = 60) -> None:
+    """Return once the gateway knows the model's users."""
+    deadline = time.monotonic() + seconds
+    while not requests.get(f"{url}v1/users", params={"model": model}, timeout=10).json().get("users"):
+        assert time.monotonic() < deadline, f"no users of {model} within {seconds} s"
+        time.sleep(0.05)
 
 
 def watched(page: Page) -> list[str]:
@@ -170,3 +180,9 @@ def write_toys(root: Path) -> dict[str, Family]:
         tf.saved_model.save(module, str(saved), signatures={"serving_default": module.answer})
         publish(saved, root / name, {})
     return {name: toy_family(name.replace("-", "_"), kind) for name, (kind, _) in TOYS.items()}
+
+
+def audit(page: Page) -> list[str]:
+    """Return what keeps people from using what the page shows now."""
+    script = Path(__file__).with_name("page_audit.js").read_text(encoding="utf-8")
+    return page.evaluate(script[script.index("() =>") :])

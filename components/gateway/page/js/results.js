@@ -62,13 +62,15 @@ export class ResultList {
   #row(result) {
     const { text, categories, facts } = format.partsOf(result.metadata);
     const terms = result.reason?.kind === "matches" ? result.reason.terms ?? [] : [];
+    const part = text && format.snippet(text, terms);
+    const said = `${result.title} ${part}`;
     const body = h(
       "div",
       { class: "body" },
       h("h3", {}, this.#title(result, terms)),
-      text && h("p", { class: "snippet" }, marked(format.snippet(text, terms), terms)),
+      text && h("p", { class: "snippet" }, marked(part, terms)),
       categories.length > 0 && this.#categories(categories),
-      h("p", { class: "meta" }, this.#reason(result.reason), ...this.#facts(result, facts)),
+      h("p", { class: "meta" }, this.#reason(result.reason, said), ...this.#facts(result, facts)),
     );
     const row = h("li", { class: "result" }, h("span", { class: "rank" }, String(result.rank)), body, this.#actions(result));
     row.dataset.id = result.id;
@@ -99,12 +101,13 @@ export class ResultList {
     return h("p", { class: "chips" }, categories.map(chip));
   }
 
-  #reason(reason) {
+  // Words that are marked in what is shown need not be named again.
+  #reason(reason, said) {
     if (!reason) return null;
     if (reason.kind === "popular") return h("span", { class: "reason" }, "Popular with everybody");
     if (reason.kind === "matches") {
-      const terms = reason.terms ?? [];
-      return terms.length > 0 && h("span", { class: "reason" }, `Matches ${terms.join(", ")}`);
+      const terms = (reason.terms ?? []).filter((term) => !format.matches(said, [term]).some(([, match]) => match));
+      return terms.length > 0 && h("span", { class: "reason" }, `Also has ${terms.join(", ")}`);
     }
     if (reason.kind !== "similar_to" || !reason.item) return null;
     const title = reason.title || reason.item;

@@ -73,8 +73,19 @@ def namespace(place: tuple[str, Path]) -> str:
 
 
 @pytest.fixture(scope="module")
-def verb(place: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Verb:
-    """`verb("deploy", "--version", "2")`: the verb for the model, as a user gives it; it must not fail."""
+def deployer(kubectl: Kubectl, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a kubeconfig that has the rights of `lodestar-deployer` and no others."""
+    token = kubectl("-n", namespace, "create", "token", "lodestar-deployer", "--duration=1h").stdout.strip()
+    config = yaml.safe_load(kubectl("config", "view", "--raw", "--minify").stdout)
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    file = tmp_path_factory.mktemp("deployer") / "kubeconfig"
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def verb(place: tuple[str, Path], deployer: Path, tmp_path_factory: pytest.TempPathFactory) -> Verb:
+    """`verb("deploy", "--version", "2")`: the verb for the model, as a deployer gives it."""
     overlay = tmp_path_factory.mktemp("overlay")
     settings = {**platform("lab"), "namespace": place[0]}
     (overlay / "platform.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -86,6 +97,7 @@ def verb(place: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> V
             capture_output=True,
             text=True,
             timeout=400,
+            env={**os.environ, "KUBECONFIG": str(deployer)},
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done

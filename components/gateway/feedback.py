@@ -153,10 +153,10 @@ class Feedback:
         return len(fresh)
 
     def _unknown(self, connection: sa.Connection, model: str, names: Iterable[str], now: float) -> list[str]:
-        insert = self._database.insert(EVENT_IDS).on_conflict_do_nothing()
+        insert = self._database.insert(EVENT_IDS).on_conflict_do_nothing().returning(EVENT_IDS.c.id)
         # One by one, in one order: two batches with the same ids must not wait for each other.
         rows = ({"model": model, "id": name, "time": now} for name in sorted(names))
-        fresh = [row["id"] for row in rows if connection.execute(insert.values(row)).rowcount]
+        fresh = [row["id"] for row in rows if connection.execute(insert.values(row)).first()]
         stale = sa.delete(EVENT_IDS).where(EVENT_IDS.c.time < now - _REMEMBER_SECONDS)
         connection.execute(stale)
         return [str(name) for name in fresh]

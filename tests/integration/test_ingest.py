@@ -139,6 +139,39 @@ def test_unchanged_data_is_reused_and_a_changed_byte_is_read(
     assert sorted({float(rating) for ratings in both for rating in ratings}) == [3.5, 4.5]
 
 
+def test_ratings_from_feedback_are_read_once_they_are_new(
+    ingest: Callable[..., Published], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LODESTAR_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" / "feedback" / "matrix-factorization"
+    data = {**ratings_of(small_ratings(tmp_path / "data").parent), "feedback": True}
+    first = ingest("matrix_factorization", **data)
+
+    def rate(number: int, user: str, item: str, value: float) -> None:
+        event = {"type": "rating", "user": user, "item": item, "value": value, "time": 1e9 + number}
+        about = {"event_id": str(number), "examples": first.examples.uri}
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{number}.jsonl").open("w") as file:
+            file.write(json.dumps({**event, **about}) + "\n")
+
+    rate(1, "u0", "i0", 1.0)
+    rate(2, 'new "user", quoted', "i1", 4.5)
+    second = ingest("matrix_factorization", **data)
+    assert second.summary == (
+        "101 ratings, 21 users, 5 items; 2 ratings from feedback, 1 duplicate rows dropped (last kept)"
+    )
+    found = {}
+    for split in ("train", "eval"):
+        rows = second.examples.scalars(split, user_id=tf.string, item_id=tf.string, rating=tf.float32)
+        triples = zip(rows["user_id"], rows["item_id"], rows["rating"], strict=True)
+        found |= {(user.decode(), item.decode()): rating for user, item, rating in triples}
+    assert (found["u0", "i0"], found['new "user", quoted', "i1"]) == (1.0, 4.5)
+
+    assert ingest("matrix_factorization", **data).state == "CACHED"
+    rate(3, "u1", "i1", 2.0)
+    assert ingest("matrix_factorization", **data).state == "COMPLETE"
+
+
 def test_changed_settings_are_read_anew(ingest: Callable[..., Published], tmp_path: Path) -> None:
     path = small_ratings(tmp_path / "data")
     ingest("matrix_factorization", **ratings_of(path.parent))

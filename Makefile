@@ -1,6 +1,6 @@
 # Two commands are all that a new user types: `make demo` and `make test`. Each makes the environment first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit integration benchmark beam-jar promtool image kind-up kind-down cluster clean
+.PHONY: help setup demo test lint unit integration benchmark screenshots beam-jar promtool image kind-up kind-down cluster clean
 
 PYTHON := .venv/bin/python
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lodestar
@@ -34,6 +34,9 @@ integration: setup  ## Real TFX runs, and training under faults
 benchmark:  ## Print the measured tables; downloads ML-100K, or takes it from LODESTAR_DATA_MIRROR
 	@bash .ci/setup --group benchmark
 	@$(PYTHON) -m tests.benchmarks
+
+screenshots: setup  ## Take the pictures of the web page in docs/images; needs Chromium
+	@$(PYTHON) -W ignore -m tests.page_screenshots
 
 beam-jar:  ## Build Beam's job server for Spark (300 MB); needs Java and Maven
 	@command -v mvn >/dev/null || \

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -18,12 +20,14 @@ import tensorflow as tf
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from components.artifact import publish
+from components.artifact import publish, versions
 from components.family import Family, FamilySettings, Query
 from components.gateway.app import create_app
 from components.gateway.gateway import Gateway
 from components.gateway.servers import Servers
 from components.gateway.settings import GatewaySettings
+from components.home import Home
+from tests.contract.server_process import ServerProcess
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # The fake devices stand for a microphone: Chromium plays a beep into it.
@@ -186,3 +190,20 @@ def audit(page: Page) -> list[str]:
     """Return what keeps people from using what the page shows now."""
     script = Path(__file__).with_name("page_audit.js").read_text(encoding="utf-8")
     return page.evaluate(script[script.index("() =>") :])
+
+
+@contextmanager
+def served() -> Iterator[tuple[str, str]]:
+    """Serve both families of Lodestar's home, trained first when they are not there.
+
+    Gives the address of the gateway and that of the model server's REST API.
+    """
+    home = Home.find().root
+    for family in ("matrix-factorization", "text-search"):
+        if not versions(home / "serving" / family):
+            print(f"training {family}", flush=True)
+            command = [sys.executable, "-m", "pipelines", "run", family]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with ServerProcess(home / "serving") as server, gateway(settings_of(home, server.grpc)) as url:
+        wait_for_catalogue(url)
+        yield url, server.rest

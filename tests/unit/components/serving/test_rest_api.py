@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.serving.limits import Admission
 from components.serving.metrics import Metrics
@@ -17,6 +19,17 @@ from components.serving.servable import Servable
 from tests.contract.models import publish_half_plus_two
 
 PREDICT = "/v1/models/m:predict"
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["x", "b64", "y"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["instances", "inputs", "signature_name", "examples", "context", "other"])
+BODIES = st.binary(max_size=30) | st.dictionaries(KEYS, VALUES, max_size=3).map(
+    lambda document: json.dumps(document).encode("utf-8", "surrogatepass")
+)
 GOOD = b'{"instances": [1.0]}'
 
 
@@ -143,6 +156,19 @@ def test_every_request_leaves_the_queue(api):
         api.call("POST", PREDICT, body)
     api.call("GET", "/v1/models/x")
     assert api.admission.inside == 0
+
+
+@pytest.fixture(scope="module")
+def shared(manager, workers, options):
+    return Api(manager, workers, options)
+
+
+@given(method=st.sampled_from(["predict", "classify", "regress"]), body=BODIES)
+def test_any_body_is_answered_or_refused_with_a_reason(shared, method, body):
+    answer = shared.call("POST", f"/v1/models/m:{method}", body)
+    assert answer.status in (200, 400, 501)
+    content = json.loads(answer.body)
+    assert answer.status == 200 or content["error"]
 
 
 def test_metrics_are_text(api):

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from time import sleep
 from typing import Any
 
 import grpc
 
-from .errors import ServingError
+from .errors import Code, ServingError
 from .limits import Admission
 
 _WAITS_IN_QUEUE = "/tensorflow.serving.PredictionService/"
 _ASKS_ABOUT_MODELS = "/tensorflow.serving.PredictionService/GetModelMetadata"
 _CONTROL_THREADS = 4
+_HANDED_OUT_SECONDS = 0.5
 
 
 class CountingPool(ThreadPoolExecutor):
@@ -53,7 +55,17 @@ class Shedding(grpc.ServerInterceptor):
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
+        self._draining = False
         self._control = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="serving-control")
+
+    def drain(self) -> None:
+        """Refuse every further prediction, and return when those under way have surely reached their threads.
+
+        gRPC drops what has arrived but was not handed out yet when it is stopped.
+        """
+        self._draining = True
+        if self._admission.inside:
+            sleep(_HANDED_OUT_SECONDS)
 
     def intercept_service(
         self, continuation: Callable[[Any], Any], details: grpc.HandlerCallDetails
@@ -64,11 +76,16 @@ class Shedding(grpc.ServerInterceptor):
             return handler
         if details.method.startswith(_WAITS_IN_QUEUE) and details.method != _ASKS_ABOUT_MODELS:
             try:
-                self._admission.check()
+                self._check()
             except ServingError as refusal:
                 return self._aside(_refusing(refusal), handler)
             return handler
         return self._aside(handler.unary_unary, handler)
+
+    def _check(self) -> None:
+        if self._draining:
+            raise ServingError(Code.UNAVAILABLE, "The server is shutting down.")
+        self._admission.check()
 
     def _aside(self, behavior: Callable[..., Any], handler: Any) -> grpc.RpcMethodHandler:
         def run(request: Any, context: grpc.ServicerContext) -> Any:

@@ -53,8 +53,9 @@ class ModelServer:
             Watch(options.file_system_poll_wait_seconds, self._manager.poll),
             Watch(options.model_config_file_poll_wait_seconds, self._read_again),
         )
+        self._shedding = Shedding(grpc_admission)
         self._grpc = grpc_api.make_server(
-            self._manager, self._grpc_workers, options, metrics, [Shedding(grpc_admission)]
+            self._manager, self._grpc_workers, options, metrics, [self._shedding]
         )
         self._health = Health(self._grpc) if options.enable_grpc_healthcheck_service else None
         self._app = RestApi(
@@ -155,6 +156,7 @@ class ModelServer:
             self._health.stop()
         if self._rest is not None:
             self._rest.begin_to_stop(grace_seconds)
+        self._shedding.drain()
         self._grpc.stop(grace_seconds).wait()
         if self._rest is not None:
             self._rest.stop()

@@ -17,6 +17,8 @@ from .options import ServerOptions
 from .rest_api import RestApi
 
 _START_SECONDS = 10.0
+# Longer than clients and proxies keep idle connections; when connections run short the oldest goes.
+_KEEP_ALIVE_SECONDS = 75
 
 
 class RestListener:
@@ -81,4 +83,5 @@ def _config(app: RestApi, options: ServerOptions) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )

@@ -46,7 +46,8 @@ class Server:
         self.admission = Admission(threads=1, most_queued=1, patience_seconds=3600)
         self.echo = Echo()
         pool = CountingPool(1, self.admission)
-        self.server = grpc.server(pool, interceptors=[Shedding(self.admission)])
+        self.shedding = Shedding(self.admission)
+        self.server = grpc.server(pool, interceptors=[self.shedding])
         self.server.add_generic_rpc_handlers([self.echo])
         port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
@@ -98,6 +99,15 @@ def test_requests_that_never_run_are_counted_out(server):
     assert server.ask(PREDICT).result(timeout=20) == b"x"
     while server.admission.inside:
         threading.Event().wait(0.001)
+
+
+def test_draining_refuses_new_requests_and_finishes_the_others(server):
+    inside = server.full()
+    server.shedding.drain()
+    assert server.ask(PREDICT).exception(timeout=20).details() == "The server is shutting down."
+    assert server.ask(STATUS).result(timeout=20) == b"x"
+    server.echo.gate.set()
+    assert [future.result() for future in inside] == [b"x", b"x"]
 
 
 def test_unknown_method_is_unimplemented(server):

@@ -95,6 +95,33 @@ class Categories(tf.Module):
         return _meets(wanted, tf.gather(self.members, rows))
 
 
+class Filters(NamedTuple):
+    """What one request leaves of the candidates.
+
+    Attributes:
+        excluded: Candidates to leave out, int64 `[b, m]`; a number that is no candidate's is padding.
+        categories: The categories of all candidates.
+        wanted: The categories that are asked for.
+    """
+
+    excluded: tf.Tensor
+    categories: Categories
+    wanted: Wanted
+
+    def allow(self) -> tf.Tensor:
+        """Return which candidates each row allows, bool `[b, n]`."""
+        count = int(self.categories.members.shape[0])
+        return not_excluded(self.excluded, count) & self.categories.allow(self.wanted)
+
+    def keep(self, rows: tf.Tensor) -> tf.Tensor:
+        """Return which of its own candidates `rows`, int64 `[b, m]`, no row excludes, bool `[b, m]`."""
+        # The last of each row keeps a search of an empty row from having nowhere to point to.
+        last = tf.fill([tf.shape(rows)[0], 1], tf.int64.max)
+        ordered = tf.concat([tf.sort(self.excluded, axis=1), last], axis=1)
+        at = tf.searchsorted(ordered, rows)
+        return tf.gather(ordered, at, batch_dims=1) != rows
+
+
 def not_excluded(excluded: tf.Tensor, count: int) -> tf.Tensor:
     """Return which of `count` candidates each row allows, bool `[b, count]`.
 

@@ -30,11 +30,13 @@ class Place:
         store: What is deployed.
         fleet: The family's servers; None when none runs.
         folder: The family's pushed versions; None where they are out of reach.
+        poll: Seconds between two looks at the servers.
     """
 
     store: Store
     fleet: Fleet | None
     folder: Path | None
+    poll: float = 0.1
 
     def version(self, family: Family, asked: int | None) -> int:
         """Return the version that was asked for, or the newest.
@@ -87,7 +89,8 @@ def opened(family: Family, arguments: argparse.Namespace) -> Iterator[Place]:
         from pipelines.kubeflow.deployments import opened_on_cluster
 
         with opened_on_cluster(family.name, arguments.overlay) as (kept, pods):
-            yield Place(kept, pods, None)
+            # Each look is a question to the API server, which has others to answer.
+            yield Place(kept, pods, None, poll=0.5)
         return
     home = Home.find()
     store = FolderStore(home.serving, arguments.model_root)
@@ -127,7 +130,7 @@ def change(arguments: argparse.Namespace, action: Action, decide: Callable[[Plac
             family.name,
             place.store,
             place.fleet,
-            pace=Pace(timeout=arguments.timeout),
+            pace=Pace(timeout=arguments.timeout, poll=place.poll),
             tell=lambda line: None if quiet else print(f"{family.name}: {line}", flush=True),
             check=place.check,
         )

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import requests
+import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
-from components.serving import client
+from components.serving import client, warmup
 from pipelines.cli import main
 from tests.contract.models import write_half_plus_two, write_manifest
 from tests.contract.server_process import ServerProcess
@@ -30,11 +32,21 @@ class Laptop:
         self._capsys = capsys
         self.server: ServerProcess | None = None
 
-    def push(self, version: int, corrupt: bool = False, family: str = FAMILY) -> None:
-        """Push a version that answers `version` + x; a corrupt one has a right manifest all the same."""
+    def push(self, version: int, corrupt: bool = False, slow: bool = False, family: str = FAMILY) -> None:
+        """Push a version that answers `version` * x + 2.
+
+        Args:
+            version: Its number.
+            corrupt: It does not load, though its manifest is right.
+            slow: It takes minutes until it is available.
+            family: Whose it is.
+        """
         aside = write_half_plus_two(self.root / f".{family}-{version}", slope=float(version), version=version)
         if corrupt:
             (aside / "variables" / "variables.index").write_bytes(b"")
+        if slow:
+            write_slow_warmup(aside)
+        if corrupt or slow:
             write_manifest(aside)
         (self.root / family).mkdir(exist_ok=True)
         aside.rename(self.root / family / str(version))
@@ -62,6 +74,16 @@ class Laptop:
 
     def kept(self) -> dict[str, Any]:
         return json.loads((self.root / "deployments.json").read_text())[FAMILY]
+
+
+def write_slow_warmup(version: Path) -> None:
+    log = PredictionLog()
+    log.predict_log.request.model_spec.signature_name = "slow"
+    log.predict_log.request.inputs["x"].CopyFrom(tf.make_tensor_proto([1e8], tf.float32))
+    path = version / warmup.REQUESTS
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(log.SerializeToString())
 
 
 @pytest.fixture
@@ -248,6 +270,33 @@ def test_two_commands_at_once_leave_a_deployment_that_the_server_has(laptop: Lap
     assert kept["state"] == "UpToDate"
     assert laptop.slope() == float(kept["stable"])
     assert laptop.json("status")["state"] == "UpToDate"
+
+
+def test_rollback_does_not_wait_for_a_version_that_is_still_loading(laptop: Laptop) -> None:
+    server = laptop.start()
+    laptop("deploy", "--version", "1")
+    before = laptop.kept()
+    laptop.push(3, slow=True)
+    command = [sys.executable, "-m", "pipelines", "deploy", FAMILY, "--server", server.grpc]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as deployer:
+        while state(laptop, 3) != "LOADING":
+            assert deployer.poll() is None
+        assert laptop.kept()["state"] == "InProgress"
+        assert laptop("status")[0] == 3
+        assert laptop("rollback")[0] == 0
+        # It is given up by who had begun it as well.
+        assert "changed by somebody else meanwhile: rollback by" in deployer.communicate(timeout=120)[1]
+    assert deployer.returncode == 1
+    assert state(laptop, 3) != "AVAILABLE"
+    assert {**laptop.kept(), "revision": 0} == {**before, "revision": 0}
+    assert laptop.slope() == 1.0
+    server.process.kill()
+
+
+def state(laptop: Laptop, version: int) -> str:
+    assert laptop.server
+    states = {entry.version: entry.state.name for entry in client.status(laptop.server.rest, FAMILY)}
+    return states.get(version, "")
 
 
 def test_prune_keeps_what_a_rollback_needs(laptop: Laptop, free_port: None) -> None:

@@ -10,8 +10,8 @@ form of numbers are the same. What differs, on purpose, each with a test in test
 - A JSON value in an error message is cut at 1024 characters.
 - Metrics count the names of models that were never served together; the original keeps whatever is typed.
 - There is no profiler service; flags that ask for TFLite, TLS or a platform configuration are refused.
-- A version needs a correct MANIFEST.sha256 and runs only operations that compute; otherwise it is END with the
-  reason, and never serves.
+- A version needs a correct MANIFEST.sha256 and runs only operations that compute; otherwise it is END with
+  the reason, and never serves.
 - A version that failed is tried again when its files change.
 - A version that needs more memory than is free is refused; the original's limit cannot be set by a flag.
 - Root mode, of `lodestar serve`: every folder below the root is a model, a root without any is waited for,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Mapping
 
@@ -12,15 +11,9 @@ from .errors import GatewayError
 from .gateway import Gateway
 from .refusal import refuse
 
-BODY_SECONDS = 30.0
-
 
 class _TooLarge(Exception):
     """Signal that a body has more bytes than are taken."""
-
-
-class _TooSlow(Exception):
-    """Signal that a body takes too long to come."""
 
 
 class Guard:
@@ -114,24 +107,13 @@ class Guard:
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the body on as far as it may go; what the application says about the rest is not sent."""
         limit, got = self._limit(scope), 0
-        deadline = asyncio.get_running_loop().time() + BODY_SECONDS
         refused: GatewayError | None = None
-        ended = started = False
+        started = False
 
         async def bounded() -> Message:
-            nonlocal got, refused, ended
-            if ended:
-                return await receive()
-            left = max(0.0, deadline - asyncio.get_running_loop().time())
-            try:
-                message = await asyncio.wait_for(receive(), left)
-            except (TimeoutError, asyncio.TimeoutError):
-                refused = self._rejected(
-                    "slow", 408, "too_slow", "The request took too long to come.", {"Connection": "close"}
-                )
-                raise _TooSlow from None
+            nonlocal got, refused
+            message = await receive()
             got += len(message.get("body", b""))
-            ended = not message.get("more_body", False)
             if got > limit:
                 refused = self._large(scope)
                 raise _TooLarge
@@ -143,7 +125,7 @@ class Guard:
                 started = True
                 await send(message)
 
-        with contextlib.suppress(_TooLarge, _TooSlow):
+        with contextlib.suppress(_TooLarge):
             await self._app(scope, bounded, unless_refused)
         if refused is not None and not started:
             await refuse(send, refused)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import warnings
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from .settings import GatewaySettings
 
 _GRACE_SECONDS = 20
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 1024
+# A connection that sends nothing, or half a request, gives way to others.
+_HEAD_SECONDS, _BODY_SECONDS, _CONNECTIONS = 5.0, 30.0, 1024
 
 
 def serve(settings: GatewaySettings, listener: socket.socket, on_start: Callable[[], None]) -> None:
     """Serve on a bound socket; then requests under way are finished and the call returns.
+
+    Call it from the main thread.
 
     Args:
         settings: What the gateway is told.
@@ -26,15 +34,21 @@ def serve(settings: GatewaySettings, listener: socket.socket, on_start: Callable
         LodestarError: The database cannot be used.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     # TensorFlow reads the variable on import.
     import uvicorn
+
+    from components.serving.connections import ConnectionLimits, LimitedProtocol
 
     from .app import create_app
     from .gateway import Gateway
 
     app = create_app(Gateway.make(settings))
+    limits = ConnectionLimits(_HEAD_SECONDS, _BODY_SECONDS, _CONNECTIONS)
+    protocol: Any = partial(LimitedProtocol, limits=limits)
     config = uvicorn.Config(
         app,
+        http=protocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -50,4 +64,7 @@ def serve(settings: GatewaySettings, listener: socket.socket, on_start: Callable
     # From here on the kernel keeps callers waiting instead of refusing them.
     listener.listen(_BACKLOG)
     on_start()
+    # uvicorn handles both, and at the end raises them again for whoever handled them before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run(sockets=[listener])

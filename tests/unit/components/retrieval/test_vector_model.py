@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -21,8 +23,8 @@ def folder(request, tmp_path_factory):
 
 
 def test_it_is_made_of_operations_that_stock_tensorflow_registers(folder):
-    with open(f"{folder}/saved_model.pb", "rb") as file:
-        graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0].graph_def
+    described = saved_model_pb2.SavedModel.FromString(Path(folder, "saved_model.pb").read_bytes())
+    graph = described.meta_graphs[0].graph_def
     functions = [node for function in graph.library.function for node in function.node_def]
     used = {node.op for node in [*graph.node, *functions]}
     assert not {name for name in used if ">" in name or name.startswith(("PyFunc", "EagerPyFunc", "Xla"))}

@@ -36,6 +36,7 @@ Array = NDArray[Any]
 
 DEFAULT_SIGNATURE = "serving_default"
 _SIGNATURE_DEF = "signature_def"
+_SILENCE_S = 2.0
 _STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
 
 
@@ -128,7 +129,17 @@ class _Connection:
     channel: Any
     predictions: Any
     models: Any
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget
+    heard: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def open(cls, address: str, budget: Budget) -> _Connection:
+        channel = open_channel(address)
+        predictions = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        return cls(channel, predictions, model_service_pb2_grpc.ModelServiceStub(channel), budget)
+
+    def hear(self) -> None:
+        self.heard = time.monotonic()
 
 
 class Predictor:
@@ -229,6 +240,9 @@ class Predictor:
         found = ready.wait(timeout)
         for future in waiting:
             future.cancel()
+        if not found:
+            for address in self.servers.addresses():
+                self._renew(address, self._connection(address))
         return found
 
     def close(self) -> None:
@@ -241,13 +255,19 @@ class Predictor:
     def _connection(self, address: str) -> _Connection:
         with self._lock:
             if address not in self._connections:
-                channel = open_channel(address)
-                self._connections[address] = _Connection(
-                    channel,
-                    prediction_service_pb2_grpc.PredictionServiceStub(channel),
-                    model_service_pb2_grpc.ModelServiceStub(channel),
-                )
+                self._connections[address] = _Connection.open(address, Budget())
             return self._connections[address]
+
+    def _renew(self, address: str, silent: _Connection) -> None:
+        """Replace a connection over which nothing has come for a while.
+
+        A channel asks less and less often for a name that nobody has, as that of servers before their first
+        deployment, after minutes once in two; a new one asks at once.
+        """
+        with self._lock:
+            if self._connections.get(address) is silent and time.monotonic() - silent.heard > _SILENCE_S:
+                # Not closed: a slow call may still be under way.
+                self._connections[address] = _Connection.open(address, silent.budget)
 
     def _call(
         self, model: str, method: str, stub: Callable[[_Connection], Any], request: Any, timeout: float | None
@@ -255,10 +275,20 @@ class Predictor:
         address = self.servers.address(model)
         if not address:
             raise PredictorError(model, "NOT_FOUND", "no server is configured for it")
-        connection, started, retries = self._connection(address), time.monotonic(), 0
+        started, retries, budget = time.monotonic(), 0, self._connection(address).budget
 
         def once(seconds: float) -> Any:
-            return stub(connection)(request, timeout=seconds, metadata=tuple(self._headers()))
+            connection = self._connection(address)
+            try:
+                answer = stub(connection)(request, timeout=seconds, metadata=tuple(self._headers()))
+            except grpc.RpcError as error:
+                if error.code() is grpc.StatusCode.UNAVAILABLE:
+                    self._renew(address, connection)
+                elif error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                    connection.hear()
+                raise
+            connection.hear()
+            return answer
 
         def retried() -> None:
             nonlocal retries
@@ -266,7 +296,7 @@ class Predictor:
 
         code = "OK"
         try:
-            return self._retry.call(once, timeout or self._timeout, connection.budget, retried)
+            return self._retry.call(once, timeout or self._timeout, budget, retried)
         except grpc.RpcError as error:
             code = error.code().name
             raise PredictorError(model, code, str(error.details()).rstrip(".")) from error

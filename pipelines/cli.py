@@ -180,7 +180,7 @@ def _data(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _serve(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    verb = _verb(verbs, "serve", "Serve the newest pushed version of every family, and follow new ones.")
+    verb = _verb(verbs, "serve", "Serve every family: its deployed version, or the newest; follow new ones.")
     verb.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     verb.add_argument("--rest-port", type=int, default=8501, help="REST port (default: %(default)s)")
     verb.add_argument("--grpc-port", type=int, default=8500, help="gRPC port (default: %(default)s)")

@@ -13,6 +13,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 from components.errors import InputError
 
 from .errors import Code, ServingError, invalid
+from .options import ServerOptions
 from .policy import Policy
 
 PLATFORM = "tensorflow"
@@ -65,6 +66,19 @@ def read(path: Path) -> Config | None:
         raise InputError(
             f"{error.message}.", source=str(path), cure="Change the model configuration."
         ) from error
+
+
+def first_config(options: ServerOptions) -> Config | None:
+    """Return what the flags say to serve; None in root mode.
+
+    Raises:
+        InputError: The configuration file cannot be used.
+    """
+    if options.root is not None:
+        return None
+    if options.model_config_file:
+        return read(Path(options.model_config_file)) or Config(())
+    return Config((ModelConfig(options.model_name, Path(options.model_base_path).absolute()),))
 
 
 def from_proto(proto: Any) -> Config | None:

@@ -20,7 +20,7 @@ from .grpc_admission import CountingPool, Shedding
 from .health import Health
 from .limits import admission
 from .metrics import Metrics
-from .models import first_config, make_manager
+from .models import make_manager
 from .options import ServerOptions
 from .ports import authority, refused
 from .rest_api import RestApi
@@ -44,7 +44,8 @@ class ModelServer:
         self._rest_workers = ThreadPoolExecutor(options.rest_threads)
         grpc_admission = admission(options, options.grpc_threads)
         self._grpc_workers = CountingPool(options.grpc_threads, grpc_admission)
-        self._first = first_config(options)
+        self._first = config.first_config(options)
+        self._ignored = ""
         metrics = Metrics(lambda model: self._manager.knows(model), options.max_metric_models)
         self._scheduler = make_scheduler(options)
         load = replace(options.load, batching=self._scheduler)
@@ -127,22 +128,33 @@ class ModelServer:
             )
 
     def _read_again(self) -> None:
-        path = Path(self._options.model_config_file)
+        path, problem = Path(self._options.model_config_file), ""
         try:
             self._manager.reload(config.read(path), timeout=0.0)
         except InputError as error:
-            self._on_event(Event("ignored", detail=str(error)))
+            problem = str(error)
         except ServingError as error:
             # New models come in their own time; what is wrong with the file is worth a line.
-            if error.code is not Code.DEADLINE_EXCEEDED:
-                self._on_event(Event("ignored", detail=f"{path}: {error.message}"))
+            problem = "" if error.code is Code.DEADLINE_EXCEEDED else f"{path}: {error.message}"
+        if problem and problem != self._ignored:
+            self._on_event(Event("ignored", detail=problem))
+        self._ignored = problem
 
     def _bind_grpc(self) -> int:
         host, port = self._options.host, self._options.port
         try:
-            return self._grpc.add_insecure_port(authority(host, port))
+            bound: int = self._grpc.add_insecure_port(authority(host, port))
         except RuntimeError as error:
             raise refused(host, port, self._options.port_flags[1], "the address is in use") from error
+        if path := self._options.grpc_socket_path:
+            try:
+                self._grpc.add_insecure_port(f"unix:{path}")
+            except RuntimeError as error:
+                raise InputError(
+                    f"Cannot listen on the socket {path}: {error}.",
+                    cure="Choose another path with `--grpc_socket_path`.",
+                ) from error
+        return bound
 
     def stop(self, grace_seconds: float) -> None:
         """Take no new requests, finish those under way, free the models.

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from components import artifact
 
-from . import config, operations, servable, warmup
-from .config import Config, ModelConfig
+from . import operations, servable, warmup
 from .loader import Loader
 from .manager import Manager
 from .memory import Memory
@@ -57,19 +56,6 @@ def make_manager(
         allow_unused_labels=options.allow_version_labels_for_unavailable_models,
         allow_any_labels=options.force_allow_any_version_labels_for_unavailable_models,
     )
-
-
-def first_config(options: ServerOptions) -> Config | None:
-    """Return what the flags say to serve; None in root mode.
-
-    Raises:
-        InputError: The configuration file cannot be used.
-    """
-    if options.root is not None:
-        return None
-    if options.model_config_file:
-        return config.read(Path(options.model_config_file)) or Config(())
-    return Config((ModelConfig(options.model_name, Path(options.model_base_path).absolute()),))
 
 
 def load_warm(path: Path, options: LoadOptions) -> servable.Servable:

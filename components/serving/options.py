@@ -72,7 +72,7 @@ class ServerOptions:
     max_num_load_retries: int = _flag(5, "how often to load a version again after it failed")
     load_retry_interval_micros: int = _flag(60_000_000, "pause before a version is loaded again")
     file_system_poll_wait_seconds: float = _flag(
-        1.0, "how often to look for versions; 0 to look once, less to look never"
+        1.0, "how often to look for versions; 0 or less to look once"
     )
     tensorflow_session_parallelism: int = _flag(0, "threads inside and between operations; 0 for automatic")
     tensorflow_intra_op_parallelism: int = _flag(0, "threads inside an operation; 0 for automatic")

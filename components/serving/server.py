@@ -27,7 +27,7 @@ import threading
 import warnings
 from collections.abc import Callable
 
-from . import ports
+from . import config, ports
 from .options import LoadOptions, ServerOptions
 from .status import Event
 
@@ -55,6 +55,8 @@ def serve(options: ServerOptions, on_event: Callable[[Event], None]) -> None:
         with lock:
             on_event(event)
 
+    # A wrong file and a taken port are said before the seconds that importing TensorFlow takes.
+    config.first_config(options)
     rest_flag, grpc_flag = options.port_flags
     rest_port = options.rest_api_port
     rest_socket = None if rest_port is None else ports.bind(options.host, rest_port, rest_flag)
@@ -64,7 +66,7 @@ def serve(options: ServerOptions, on_event: Callable[[Event], None]) -> None:
         signal.signal(number, lambda *_: stopped.set())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
-    # TensorFlow reads the variable on import, and a taken port is said before those seconds are spent.
+    # TensorFlow reads the variable on import.
     from .model_server import ModelServer
 
     # What the imports made never goes away; leaving it out of every collection keeps unloading cheap.

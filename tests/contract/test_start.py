@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
 import requests
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
 from tests.contract.models import publish_half_plus_two
 from tests.contract.server_process import ServerProcess
@@ -90,6 +92,7 @@ def followed(tmp_path_factory):
     m = Served(None, root / "m")
     flags = [
         write(root / "models.config", m.config([1], labels={"stable": 1})),
+        f"--grpc_socket_path={root / 's'}",
         "--model_config_file_poll_wait_seconds=0.1",
         "--file_system_poll_wait_seconds=0.02",
         "--allow_version_labels_for_unavailable_models=true",
@@ -122,12 +125,27 @@ def test_file_that_changes_is_applied(followed):
     assert followed.slope_of("/labels/stable") == 2.0
 
 
-def test_file_that_becomes_unreadable_is_ignored_and_said_once_in_a_while(followed):  # L12
+def test_file_that_becomes_unreadable_is_ignored_and_said_once(followed):  # L12
     write(file_of(followed), followed.config([1, 2]))
     eventually(lambda: followed.available() == {1, 2})
-    file_of(followed).write_text("model_config_list { config { nom: 4 } }")
+    aside = file_of(followed).with_suffix(".bad")
+    aside.write_text("model_config_list { config { nom: 4 } }")
+    aside.rename(file_of(followed))
     followed.server.wait_for_detail("ignored", str(file_of(followed)))
-    assert followed.available() == {1, 2}
+    followed.publish(4)
+    write(file_of(followed), followed.config([1, 2, 4]))
+    eventually(lambda: followed.available() == {1, 2, 4})
+    assert [event["kind"] for event in followed.server.events].count("ignored") == 1
+
+
+def test_grpc_listens_on_a_socket_too(followed):
+    write(file_of(followed), followed.config([1]))
+    eventually(lambda: followed.available() == {1})
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = "m"
+    with grpc.insecure_channel(f"unix:{file_of(followed).with_name('s')}") as channel:
+        answer = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=30)
+    assert 1 in [status.version for status in answer.model_version_status]
 
 
 def test_file_undoes_what_a_request_changed(followed):  # L13

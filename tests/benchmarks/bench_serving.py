@@ -3,7 +3,8 @@
     python -m tests.benchmarks.bench_serving [ROUNDS]
 
 One process asks, one serves, on the same machine; in-process and remote calls alternate, so that other load
-falls on both. Prints p50 and p99 per call in milliseconds and the overhead of each API at p50.
+falls on both. Prints p50 and p99 per call in milliseconds and the overhead of each API at p50. The line JSON
+is what the client alone spends on writing and reading its JSON, a part of the overhead of REST.
 """
 
 from __future__ import annotations
@@ -65,6 +66,12 @@ def over_grpc(address: str, values: np.ndarray) -> Callable[[], object]:
     return call
 
 
+def json_alone(values: np.ndarray) -> Callable[[], object]:
+    """Return the client's part of a call over REST: JSON of the request written, of the answer read."""
+    answer = json.dumps({"outputs": values.tolist()})
+    return lambda: (json.dumps({"inputs": {"x": values.tolist()}}), json.loads(answer))
+
+
 def measure(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
     """Return milliseconds per call, the calls taking turns."""
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -97,6 +104,7 @@ def main(rounds: int = 1000) -> None:
                     "in-process": in_process(root / "half_plus_two" / f"{VERSION:08d}", values),
                     "REST": over_rest(server.rest, values),
                     "gRPC": over_grpc(server.grpc, values),
+                    "JSON": json_alone(values),
                 }
                 report(size, measure(calls, rounds))
 

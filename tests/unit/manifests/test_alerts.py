@@ -1,7 +1,11 @@
-"""The alerts fire when they should and not before; promtool plays the scenarios of alerts.yaml."""
+"""The alerts fire when they should and not before; promtool plays the scenarios of alerts.yaml.
+
+The dashboard asks what Prometheus understands, of series that there are.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -78,18 +82,37 @@ def test_alerts_say_what_to_do_and_how_urgent_it_is(rules: list[dict[str, Any]])
         assert rule["annotations"]["description"].endswith(".")
 
 
-def test_rules_read_series_and_labels_that_the_server_exports(rules: list[dict[str, Any]]) -> None:
-    exported = _exported()
-    series = {line.partition("{")[0] for line in exported.splitlines() if not line.startswith("#")}
+def test_rules_and_dashboard_read_series_that_are_exported(rules: list[dict[str, Any]]) -> None:
+    series = {line.partition("{")[0] for line in _exported().splitlines() if not line.startswith("#")}
     recorded = {rule["record"] for rule in rules if "record" in rule}
     names = re.compile(r"(?<!\w):?\w+(?::\w+)+|lodestar_gateway_\w+")
-    read = {name for rule in rules for name in names.findall(rule["expr"])}
-    assert len(read - recorded) >= 4
+    asked = [*(rule["expr"] for rule in rules), *_panels()]
+    read = {name for expression in asked for name in names.findall(expression)}
+    assert len(read - recorded) >= 7
     assert read <= series | recorded
+
+
+def test_rules_select_outcomes_that_are_exported(rules: list[dict[str, Any]]) -> None:
+    exported = _exported()
     statuses = set(re.findall(r'status="([^"]+)"', exported))
     for rule in rules:
         for values in re.findall(r'status=~?"([^"]+)"', rule["expr"]):
             assert all(any(re.fullmatch(value, one) for one in statuses) for value in values.split("|"))
+
+
+def test_panels_ask_what_prometheus_understands(promtool: Any, tmp_path: Path) -> None:
+    panels = _panels()
+    assert len(panels) >= 8
+    rules = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(panels)]
+    content = {"groups": [{"name": "panels", "rules": rules}]}
+    (tmp_path / "panels.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    done = promtool("check", "rules", "--lint=none", "panels.yaml")
+    assert f"{len(panels)} rules found" in done.stdout, done.stdout + done.stderr
+
+
+def _panels() -> list[str]:
+    dashboard = json.loads((MONITORING / "dashboard.json").read_text(encoding="utf-8"))
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
 
 
 def _exported() -> str:
@@ -108,4 +131,7 @@ def _exported() -> str:
     metrics.run("f", "Predict", lambda: None)
     gateway = GatewayMetrics()
     gateway.requests.labels("/v1/search", "GET", "503").inc()
+    gateway.seconds.labels("/v1/search").observe(0.1)
+    gateway.answers.labels("f", "1", "stable").inc()
+    gateway.model_retries.labels("f").inc()
     return metrics.render() + gateway.text().decode()

@@ -56,10 +56,8 @@ class App {
   }
 
   show({ typed = false } = {}) {
-    const named = this.models.find((model) => model.name === this.state.model);
-    const usual = this.views.search.models.length ? "search" : "recommend";
-    this.state.view ||= named ? (named.query === "user" ? "recommend" : "search") : usual;
     const none = this.models.length === 0;
+    if (!none) this.state.view ||= this.#usualView();
     for (const [name, view] of Object.entries(this.views)) view.section.hidden = none || name !== this.state.view;
     find("#nothing").hidden = !none;
     for (const link of findAll("nav [data-view]")) {
@@ -71,6 +69,12 @@ class App {
     document.title = [this.state.q || (this.state.user && `User ${this.state.user}`), "Lodestar"].filter(Boolean).join(" – ");
     this.view.show(this.state, { typed });
     this.drawer.show(this.state, this.view.modelOf(this.state));
+  }
+
+  #usualView() {
+    const named = this.models.find((model) => model.name === this.state.model);
+    if (named) return named.query === "user" ? "recommend" : "search";
+    return this.views.search.models.length ? "search" : "recommend";
   }
 
   async load() {

@@ -98,6 +98,7 @@ export class ItemDrawer {
   #frame() {
     const close = h("button", { type: "button", class: "quiet", onclick: () => this.dialog.close() }, icon("close"), hidden("Close"));
     const alike = h("section", { class: "alike" }, h("h3", { class: "part", tabindex: "-1" }, "Similar", h("span", { class: "summary" })), this.similar);
+    this.dialog.setAttribute("aria-labelledby", "item-title");
     this.dialog.replaceChildren(h("div", { class: "inside" }, h("header", {}, h("h2", { id: "item-title", tabindex: "-1" }), close), this.body, alike));
   }
 

@@ -35,7 +35,7 @@ def print_deployment(arguments: argparse.Namespace) -> int:
     if arguments.output == "json":
         print_json(as_json(health))
     else:
-        _print(health)
+        _print(health, on_cluster=arguments.on == "cluster")
     return health.exit_code
 
 
@@ -43,10 +43,11 @@ def _look(family: Family, arguments: argparse.Namespace) -> Health:
     with opened(family, arguments) as place:
         deployment = place.store.read().get(family.name)
         pushed = None if place.folder is None else artifact.versions(place.folder)
-        if deployment is None and not pushed:
+        changes = place.store.history()
+        if deployment is None and not pushed and family.name not in {change.family for change in changes}:
             where = "on the cluster" if pushed is None else "and no version was pushed"
             raise InputError(f"`{family.name}` is not deployed {where}.", cure=_cure(family, pushed is None))
-        return examine(family.name, deployment, place.fleet, place.store.history(), pushed)
+        return examine(family.name, deployment, place.fleet, changes, pushed)
 
 
 def _cure(family: Family, on_cluster: bool) -> str:
@@ -91,7 +92,7 @@ def as_json(health: Health) -> dict[str, Any]:
                 "answers": not server.silent,
                 "labels": server.labels,
                 "versions": [
-                    {"version": version, "state": status.state.name, "reason": status.message}
+                    {"version": version, "state": status.state.name, "reason": _line(status.message)}
                     for version, status in sorted(server.versions.items(), reverse=True)
                 ],
             }
@@ -115,12 +116,12 @@ def _row(health: Health) -> tuple[object, ...]:
     return health.family, state, deployment.stable, canary, deployment.previous, newest, health.reason
 
 
-def _print(health: Health) -> None:
+def _print(health: Health, on_cluster: bool) -> None:
     print(f"{health.family}: {health.condition.value}" + (f": {health.reason}" if health.reason else ""))
     if health.deployment is None:
-        print("  not pinned: it follows the newest pushed version")
+        print("  not deployed" if on_cluster else "  not deployed: it follows the newest pushed version")
     rows = [
-        (version, _roles(health.deployment, version), server.name, status.state.name, status.message)
+        (version, _roles(health.deployment, version), server.name, status.state.name, _line(status.message))
         for server in health.servers
         for version, status in sorted(server.versions.items(), reverse=True)
     ]
@@ -133,7 +134,12 @@ def _print(health: Health) -> None:
         if server.silent:
             print(f"  {server.silent}")
     if not health.servers:
-        print("  no model server answers: `lodestar serve` starts one")
+        how = "`kubectl get pods` says why" if on_cluster else "`lodestar serve` starts one"
+        print(f"  no model server answers: {how}")
+
+
+def _line(message: str) -> str:
+    return " ".join(message.split())
 
 
 def _roles(deployment: Deployment | None, version: int) -> str:

@@ -141,6 +141,9 @@ class Fleet(Protocol):
     def trouble(self) -> str:
         """Return why a server cannot start; empty when there is no such reason."""
 
+    def renew(self) -> None:
+        """Let those that could not start begin anew with what is deployed now; `trouble` forgets them."""
+
 
 class FixedFleet:
     """Servers at addresses that do not change; a context that closes its connections.
@@ -164,6 +167,9 @@ class FixedFleet:
     def trouble(self) -> str:
         """Return nothing: a server that cannot start does not answer."""
         return ""
+
+    def renew(self) -> None:
+        """Do nothing: whoever started a server starts it again."""
 
     def close(self) -> None:
         """Close the connections."""

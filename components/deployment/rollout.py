@@ -101,6 +101,8 @@ class Rollout:
         begun = states.begun(before or after, min(new, default=None))
         attempt = self._keep(kept, begun, None)
         try:
+            if before is None:
+                self._required().renew()
             self._load(before, after, attempt)
             both = tuple(sorted({*after.versions, *(before.versions if before else ())}))
             self._converge(Wanted(self._family, both, after.labels))
@@ -113,6 +115,7 @@ class Rollout:
             if isinstance(error, LodestarError):
                 _tell_what_serves(error, self._family, before)
             raise
+        self._required().renew()
         self._settle(Wanted.of(self._family, done))
         return done
 
@@ -211,6 +214,9 @@ class Rollout:
         with suppress(Superseded):
             self._store.swap(self._family, attempt, restored, failed)
         if self._fleet is not None and attempt is not kept:
+            if restored is None:
+                with suppress(LodestarError):
+                    self._fleet.renew()
             self._follow()
 
     def _required(self) -> Fleet:

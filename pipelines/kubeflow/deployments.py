@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 import random
+import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,8 @@ CONFIG_MAP = "lodestar-models"
 GRPC_PORT = 8500
 _HISTORY_LINES = 200
 _TRIES, _LONGEST_PAUSE_S = 30, 0.2
+_NOT_AVAILABLE = re.compile(r"\d+ servable\(s\) did not become available: .*\}")
+_LONGEST_CAUSE = 500
 _TROUBLES = {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"}
 
 
@@ -161,6 +164,7 @@ class PodFleet:
         self._selector = f"app.kubernetes.io/component=serving,app.kubernetes.io/instance={family}"
         self._direct = "KUBERNETES_SERVICE_HOST" in os.environ if direct is None else direct
         self._links: dict[str, _Link] = {}
+        self._forgotten: set[str] = set()
 
     def servers(self) -> Sequence[ModelServer]:
         """Return the pods that are ready, by their names."""
@@ -178,7 +182,23 @@ class PodFleet:
 
     def trouble(self) -> str:
         """Return why a pod cannot start; empty when none says so."""
-        return next((text for pod in self._pods() if (text := _trouble(pod))), "")
+        new = (pod for pod in self._pods() if pod.metadata.uid not in self._forgotten)
+        return next((text for pod in new if (text := _trouble(pod))), "")
+
+    def renew(self) -> None:
+        """Evict the pods that cannot start: what is mounted there would be what was deployed, for a minute.
+
+        Without that right they begin anew by themselves, some minutes later.
+        """
+        for pod in self._pods():
+            if not _trouble(pod):
+                continue
+            self._forgotten.add(pod.metadata.uid)
+            name = pod.metadata.name
+            eviction = kubernetes.client.V1Eviction(metadata=kubernetes.client.V1ObjectMeta(name=name))
+            evict = self._core.create_namespaced_pod_eviction
+            with suppress(LodestarError):
+                self._cluster.call(evict, name, self._namespace, eviction)
 
     def close(self) -> None:
         """Close all connections."""
@@ -228,11 +248,14 @@ def _trouble(pod: Any) -> str:
         waiting = container.state.waiting
         if waiting and waiting.reason in _TROUBLES:
             ended = container.last_state.terminated if container.last_state else None
-            why = _last_line(ended.message if ended else "") or _last_line(waiting.message)
+            why = _cause(ended.message if ended else "") or _cause(waiting.message)
             return f"The pod {pod.metadata.name} does not start: {waiting.reason}: {why or 'see its log'}."
     return ""
 
 
-def _last_line(text: str | None) -> str:
+def _cause(text: str | None) -> str:
+    """Return what a model server says of models that do not load; without that its last line."""
+    found = _NOT_AVAILABLE.search(" ".join((text or "").split()))
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
-    return lines[-1].rstrip(".")[:500] if lines else ""
+    said = found.group() if found else lines[-1] if lines else ""
+    return said.rstrip(".")[:_LONGEST_CAUSE]

@@ -16,6 +16,8 @@ CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"
 EXAMPLES, CLASSES, SCORES, OUTPUTS = "inputs", "classes", "scores", "outputs"
 
+_ENUMS = {"float32": "float", "float64": "double", "float16": "half"}
+
 Predict = Callable[[str, Mapping[str, Array]], Mapping[str, Array]]
 
 
@@ -168,6 +170,3 @@ def _shape(array: Array) -> str:
 def _enum(array: Array) -> str:
     name = "string" if array.dtype == np.object_ else array.dtype.name
     return f"DT_{_ENUMS.get(name, name).upper()}"
-
-
-_ENUMS = {"float32": "float", "float64": "double", "float16": "half"}

@@ -49,6 +49,7 @@ class Manager:
         self._labels: Labels = {}
         self._lock = threading.RLock()
         self._said: set[str] = set()
+        self._stopping = False
 
     def lease(
         self, model: str, version: int | None = None, label: str = ""
@@ -128,6 +129,7 @@ class Manager:
         Raises:
             ServingError: INVALID_ARGUMENT, FAILED_PRECONDITION: it is refused. UNKNOWN: it was taken over,
                 but a new model did not become available. DEADLINE_EXCEEDED: nor did it fail in time.
+                UNAVAILABLE: the server stops.
         """
         if config is None:
             return
@@ -149,6 +151,10 @@ class Manager:
             self._say_once(set(_missing(targets)))
             self._versions.aspire(targets)
         return True
+
+    def stop_waiting(self) -> None:
+        """End the calls that wait for a model; those under way on loaded versions go on."""
+        self._stopping = True
 
     def close(self, grace_seconds: float) -> None:
         """Unload everything, after the requests under way or `grace_seconds`."""
@@ -196,7 +202,11 @@ class Manager:
 
     def _await(self, names: list[str], timeout: float | None) -> None:
         deadline = None if timeout is None else monotonic() + timeout
-        settled = self.wait_until_settled(names, lambda: deadline is not None and monotonic() > deadline)
+        settled = self.wait_until_settled(
+            names, lambda: self._stopping or (deadline is not None and monotonic() > deadline)
+        )
+        if not settled and self._stopping:
+            raise ServingError(Code.UNAVAILABLE, "The server is stopping")
         if not settled:
             raise ServingError(Code.DEADLINE_EXCEEDED, f"No version of {', '.join(names)} was found in time")
         failures = self.failures(names)

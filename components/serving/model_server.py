@@ -162,6 +162,7 @@ class ModelServer:
         Args:
             grace_seconds: The longest that REST, gRPC and the models each wait for requests under way.
         """
+        self._manager.stop_waiting()
         for watch in self._watches:
             watch.stop()
         if self._health is not None:

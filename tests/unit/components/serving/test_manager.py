@@ -142,6 +142,18 @@ def test_reload_waits_no_longer_than_told(world):
     assert refused(world, world.model("m"), timeout=0.01) is Code.DEADLINE_EXCEEDED
 
 
+def test_server_that_stops_ends_the_wait_for_a_model(world):
+    (world.root / "m").mkdir()
+    codes = []
+    waiting = threading.Thread(
+        target=lambda: codes.append(refused(world, world.model("m"), timeout=None)), daemon=True
+    )
+    waiting.start()
+    world.manager.stop_waiting()
+    waiting.join(timeout=10)
+    assert codes == [Code.UNAVAILABLE]
+
+
 def test_later_configuration_ends_the_wait_for_a_model_that_it_leaves_out(world):
     (world.root / "m").mkdir()
     waiting = threading.Thread(target=world.reload, args=(world.model("m"),), kwargs={"timeout": 60.0})

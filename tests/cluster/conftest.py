@@ -36,6 +36,8 @@ POD_SECURITY = {
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 # (pipeline, node) -> seconds by stage, as the steps print them.
 STAGES = pytest.StashKey[dict[tuple[str, str], dict[str, float]]]()
+# What was asked of model servers while things happened to them, and what came of it.
+LOAD = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,6 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
+    if LOAD in config.stash:
+        terminalreporter.section("requests to model servers under load")
+        terminalreporter.line(config.stash[LOAD])
     measured = config.stash.get(STAGES, {})
     if not measured:
         return

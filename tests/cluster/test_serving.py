@@ -24,7 +24,7 @@ import tensorflow as tf
 import yaml
 
 from components.artifact import publish
-from tests.cluster.conftest import IMAGE, POD_SECURITY, RESTRICTED, SECURITY, Kubectl, apply, eventually
+from tests.cluster.conftest import IMAGE, LOAD, POD_SECURITY, RESTRICTED, SECURITY, Kubectl, apply, eventually
 from tests.cluster.overlays import platform, rewritten
 from tests.contract.models import HalfPlusTwo
 
@@ -144,7 +144,9 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def load(kubectl: Kubectl, place: tuple[str, Path], servers: Any) -> Iterator[Load]:
+def load(
+    request: pytest.FixtureRequest, kubectl: Kubectl, place: tuple[str, Path], servers: Any
+) -> Iterator[Load]:
     namespace, folder = place
     apply(kubectl, *_client(namespace))
     found = Load(folder / "load")
@@ -152,7 +154,10 @@ def load(kubectl: Kubectl, place: tuple[str, Path], servers: Any) -> Iterator[Lo
     yield found
     (found.folder / "stop").touch()
     total = found.progress()
-    print(f"\n{total['requests']} requests, {total['retries']} retries, slowest {total['slowest_s']} s")
+    request.config.stash[LOAD] = (
+        f"{total['requests']:,} requests, {len(total['failures'])} failed, {total['retries']} repeated, "
+        f"slowest {total['slowest_s']} s"
+    )
 
 
 def _client(namespace: str) -> Iterator[dict[str, Any]]:

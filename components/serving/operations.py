@@ -2,7 +2,7 @@
 
 A SavedModel is a program: it can read and write files, start Python functions or end the process. Allowed
 are the operations listed in `allowed_ops.txt`: those that compute. What reads the model's own files is
-allowed where only loading gets to it, not where a request does.
+allowed where only loading gets to it, not where a request does; what writes them, where neither does.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ WHILE_LOADING = frozenset(
     }
 )
 
+# Part of every SavedModel, for training to go on from; nothing that a server runs gets to them.
+WRITES = frozenset({"MergeV2Checkpoints", "SaveV2"})
+
 _FILE = "saved_model.pb"
 # TensorFlow takes these instead of the one that was looked at.
 _OTHER_FILES = ("saved_model.cpb", "saved_model.pbtxt")
 _LIST = Path(__file__).with_name("allowed_ops.txt")
 _INITIALIZER = "__saved_model"
+_MAIN_OPS = ("saved_model_main_op", "legacy_init_op")
 _CURE = "Export it without them; a server takes more with `--extra_allowed_ops`."
 
 
@@ -59,6 +63,9 @@ def check(folder: Path, extra: Collection[str] = (), shown_as: str = "") -> None
         loading = sorted((serving & WHILE_LOADING) - set(extra))
         if loading:
             raise _refused(place, f"its answers to requests read or write files with {_listed(loading)}")
+        writing = sorted((graph.reached_from(_loads(meta_graph)) & WRITES) - set(extra))
+        if writing:
+            raise _refused(place, f"loading it writes files with {_listed(writing)}")
 
 
 @cache
@@ -117,6 +124,18 @@ def _outputs(signatures: Any) -> list[str]:
         if not name.startswith(_INITIALIZER)
         for info in signature.outputs.values()
     ]
+
+
+def _loads(meta_graph: Any) -> list[str]:
+    """Return what TensorFlow runs when it loads the graph: restoring variables, filling tables."""
+    initializers = [
+        info.name
+        for name, signature in meta_graph.signature_def.items()
+        if name.startswith(_INITIALIZER)
+        for info in signature.outputs.values()
+    ]
+    collected = [name for kind in _MAIN_OPS for name in meta_graph.collection_def[kind].node_list.value]
+    return [*initializers, *collected, meta_graph.saver_def.restore_op_name]
 
 
 def _calls(node: Any) -> Iterator[str]:

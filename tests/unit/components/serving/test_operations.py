@@ -105,6 +105,16 @@ def test_request_does_not_get_to_what_loads_variables(tmp_path, function, operat
     assert f"read or write files with `{operation}`" in caught.value.problem
 
 
+def test_loading_must_not_write(tmp_path):
+    folder = save(tmp_path, lambda x: {"y": x}, tracked=tf.Variable(1.0))
+    graph = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    saver = graph.meta_graphs[0].saver_def
+    saver.restore_op_name = saver.save_tensor_name
+    (folder / "saved_model.pb").write_bytes(graph.SerializeToString())
+    with pytest.raises(LodestarError, match="loading it writes files with `MergeV2Checkpoints`, `SaveV2`"):
+        check(folder)
+
+
 def test_model_with_variables_vocabulary_and_loops_is_taken(tmp_path):
     vocabulary = tmp_path / "words.txt"
     vocabulary.write_text("a\nb\n")

@@ -63,7 +63,7 @@ def take(browser: Browser, url: str, shot: Shot) -> Path:
     for _ in range(3):
         page.goto(url + shot.address)
         page.locator(shot.shown).first.wait_for()
-    page.wait_for_function("document.getAnimations().every((one) => one.playState === 'finished')")
+    page_site.settle(page)
     page.mouse.move(0, 0)
     path = FOLDER / f"{shot.name}.png"
     page.screenshot(path=path)

@@ -186,6 +186,15 @@ def write_toys(root: Path) -> dict[str, Family]:
     return {name: toy_family(name.replace("-", "_"), kind) for name, (kind, _) in TOYS.items()}
 
 
+def settle(page: Page) -> None:
+    """Return once nothing moves any more."""
+    page.evaluate(
+        """() => Promise.all(document.getAnimations()
+          .filter((one) => one.effect.getComputedTiming().iterations !== Infinity)
+          .map((one) => one.finished.catch(() => null)))"""
+    )
+
+
 def audit(page: Page) -> list[str]:
     """Return what keeps people from using what the page shows now."""
     script = Path(__file__).with_name("page_audit.js").read_text(encoding="utf-8")

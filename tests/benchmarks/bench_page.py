@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import requests
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from components.family import find_family
 from tests import page_site
@@ -74,7 +74,7 @@ def _type(page: Page, keys: int) -> Iterator[tuple[str, float]]:
             with page.expect_response("**/v1/search?*"):
                 page.locator("#query").press(letter)
             pressed += 1
-            page.wait_for_function("document.querySelector('#search').getAttribute('aria-busy') === 'false'")
+            expect(page.locator("#search")).to_have_attribute("aria-busy", "false")
             page.wait_for_timeout(30)
             took = page.evaluate("window.took.splice(0).at(-1) ?? null")
             if took is not None:

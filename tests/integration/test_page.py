@@ -203,7 +203,7 @@ def test_a_user_is_picked_from_suggestions(page: Page, site: Site) -> None:
 
 
 def test_history_and_recommendations_with_reasons_are_shown(page: Page, site: Site) -> None:
-    page.goto(f"{site.url}?view=recommend&user={USER}")
+    page.goto(f"{site.url}?view=recommend&user=u12")
     expect(page.locator("#recommend-results .result").first).to_be_visible()
     expect(page.locator("#history li").first).to_contain_text(re.compile(r"\d.*Film \d+", re.S))
     reasons = page.locator("#recommend-results .reason").all_inner_texts()
@@ -211,22 +211,18 @@ def test_history_and_recommendations_with_reasons_are_shown(page: Page, site: Si
 
 
 def test_what_was_seen_is_left_out_until_asked_for(page: Page, site: Site) -> None:
-    page.goto(f"{site.url}?view=recommend&user={USER}")
+    page.goto(f"{site.url}?view=recommend&user=u9")
     expect(page.locator("#history li").first).to_be_visible()
     while page.locator("#history .more").count():
         before = page.locator("#history li").count()
         page.locator("#history .more").click()
-        page.wait_for_function(
-            "before => document.querySelectorAll('#history li').length > before", arg=before
-        )
+        expect(page.locator("#history li")).not_to_have_count(before)
     seen = set(page.locator("#history a").all_inner_texts())
     assert seen and not seen & set(titles(page))
     page.get_by_label("Show seen").check()
     expect(page).to_have_url(re.compile("seen=1"))
-    page.wait_for_function(
-        "seen => [...document.querySelectorAll('.title')].some((one) => seen.includes(one.innerText))",
-        arg=sorted(seen),
-    )
+    again = re.compile("^(" + "|".join(map(re.escape, sorted(seen))) + ")$")
+    expect(page.locator("#recommend-results .title").filter(has_text=again).first).to_be_visible()
 
 
 def test_a_category_narrows_the_recommendations(page: Page, site: Site) -> None:
@@ -307,7 +303,7 @@ def test_every_view_can_be_read_and_reached(browser: Browser, site: Site, size: 
     for address, shown in views.items():
         page.goto(site.url + address)
         page.locator(shown).first.wait_for()
-        page.wait_for_function("document.getAnimations().every((one) => one.playState === 'finished')")
+        page_site.settle(page)
         problems[address] = page_site.audit(page)
     context.close()
     assert problems == {address: [] for address in views}

@@ -128,4 +128,5 @@ class App {
 
 const app = new App();
 await app.load();
-if (!matchMedia("(pointer: coarse)").matches && !app.state.item) app.view.focus();
+// Not on touch screens, where it would open the keyboard, nor when somebody types already.
+if (!matchMedia("(pointer: coarse)").matches && document.activeElement === document.body) app.view.focus();

@@ -140,13 +140,13 @@ export class RecommendView {
       event.preventDefault();
       this.context.open({ id: item, title, metadata: {} });
     };
-    const worth = value === null || value === undefined ? type : `${Number(value.toFixed(1))}`;
+    const rated = value !== null && value !== undefined;
     return h(
       "li",
       {},
-      h("span", { class: "worth" }, h("span", { class: "sr" }, `${type} `), worth),
+      h("span", { class: "worth" }, rated && h("span", { class: "sr" }, `${type} `), rated ? String(Number(value.toFixed(1))) : "·"),
       h("a", { href: this.context.hrefOf({ item }), onclick: open }, title || item),
-      time && h("time", { datetime: time }, format.day(time)),
+      h("p", { class: "when" }, !rated && `${type} `, time && h("time", { datetime: time }, format.day(time))),
     );
   }
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf import text_format
@@ -13,6 +13,13 @@ from components.deployment import messages
 from components.deployment.state import Deployment
 
 PLATFORM = "tensorflow"
+Usable = Callable[[str, int], bool]
+
+
+def always(family: str, version: int) -> bool:
+    """Return True: every server has every version."""
+    del family, version
+    return True
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,11 @@ class Wanted:
             return cls(family)
         more = {deployment.loading} if with_loading and deployment.loading is not None else set()
         return cls(family, tuple(sorted({*deployment.versions, *more})), deployment.labels)
+
+    def where(self, usable: Usable) -> Wanted:
+        """Return the same with labels only for versions that are usable."""
+        labels = (self.labels or {}).items()
+        return replace(self, labels={name: v for name, v in labels if usable(self.family, v)})
 
 
 def server_config(wanted: Iterable[Wanted], root: str) -> Any:

@@ -12,6 +12,8 @@ from components.errors import InputError, LodestarError
 from components.serving.errors import Code
 from components.serving.status import State, VersionStatus
 
+Config = Callable[[ModelServer], Any]
+
 
 class LoadFailed(LodestarError):
     """Signal that a version does not load, with the server's reason."""
@@ -30,7 +32,7 @@ class Pace:
         poll: Between two looks at the servers.
         absent: For a server to find a version on its volume; it looks once a second.
         stale: An old failure of a version counts as a new one when it is still told after so long.
-        silent: For a server to answer again.
+        silent: For a server to answer again, or to have what its labels are for.
         again: Until a server is asked once more for what it does not load.
         agree: For servers to take a list of models.
         starting: For servers that start to take requests, once all others are done.
@@ -53,7 +55,7 @@ class _Seen:
     asked: float | None = None
     first_asked: float = 0.0
     old: dict[int, VersionStatus] = field(default_factory=dict)
-    silent_since: float | None = None
+    failing_since: float | None = None
 
 
 class Loading:
@@ -79,12 +81,12 @@ class Loading:
         self._clock, self._sleep = clock, sleep
         self._seen: dict[str, _Seen] = {}
 
-    def wait(self, versions: Iterable[int], config: Callable[[], Any], check: Callable[[], None]) -> None:
+    def wait(self, versions: Iterable[int], config: Config, check: Callable[[], None]) -> None:
         """Ask each server that lacks one of the versions to load it; return when all have all of them.
 
         Args:
             versions: The versions.
-            config: Returns the list of models to ask for.
+            config: Returns the list of models to ask a server for.
             check: Called between two looks; whatever it raises ends the waiting.
 
         Raises:
@@ -107,27 +109,28 @@ class Loading:
             check()
             self._sleep(self._pace.poll)
 
-    def _lacking(self, server: ModelServer, wanted: list[int], config: Callable[[], Any]) -> str:
+    def _lacking(self, server: ModelServer, wanted: list[int], config: Config) -> str:
         """Return what a server still lacks; empty when it has everything."""
         seen = self._seen.setdefault(server.name, _Seen())
         try:
             states = server.states(self._family)
-            seen.silent_since = None
             missing = [v for v in wanted if not _available(states.get(v))]
             if missing:
                 self._ask(server, seen, states, missing, config)
-                return f"version {missing[0]} is {_word(states.get(missing[0]))} on {server.name}"
-        except Gone as gone:
-            if seen.silent_since is None:
-                seen.silent_since = self._clock()
-            if self._clock() - seen.silent_since > self._pace.silent:
-                raise LoadFailed(gone.problem, cure=gone.cure) from None
-            # It may have begun anew, with what it had at its start.
-            seen.asked = None
-            return f"{server.name} does not answer"
-        except Refused as refused:
-            raise LoadFailed(refused.problem) from None
-        return ""
+        except (Gone, Refused) as error:
+            return self._again_later(seen, error)
+        seen.failing_since = None
+        return f"version {missing[0]} is {_word(states.get(missing[0]))} on {server.name}" if missing else ""
+
+    def _again_later(self, seen: _Seen, error: Gone | Refused) -> str:
+        """Return what is wrong for now: a server may have begun anew, without what its labels are for."""
+        if seen.failing_since is None:
+            seen.failing_since = self._clock()
+        lasting = isinstance(error, Refused) and error.code is not Code.FAILED_PRECONDITION
+        if lasting or self._clock() - seen.failing_since > self._pace.silent:
+            raise LoadFailed(error.problem, cure=error.cure) from None
+        seen.asked = None
+        return error.problem.rstrip(".")
 
     def _ask(
         self,
@@ -135,13 +138,13 @@ class Loading:
         seen: _Seen,
         states: dict[int, VersionStatus],
         missing: list[int],
-        config: Callable[[], Any],
+        config: Config,
     ) -> None:
         now = self._clock()
         if seen.asked is None:
             seen.old = {v: states[v] for v in missing if v in states}
             seen.asked = seen.first_asked = now
-            server.reload(config(), self._pace.timeout)
+            server.reload(config(server), self._pace.timeout)
             return
         absent = False
         for version in missing:
@@ -159,7 +162,7 @@ class Loading:
         if absent and now - seen.asked > self._pace.again:
             # Somebody has sent it another list meanwhile.
             seen.asked = now
-            server.reload(config(), self._pace.timeout)
+            server.reload(config(server), self._pace.timeout)
 
 
 def _available(status: VersionStatus | None) -> bool:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from components.deployment import state as states
 from components.deployment.config import Wanted
@@ -135,7 +137,8 @@ class Rollout:
             self._tell(f"loading version {attempt.loading}")
         loading.wait(
             after.labels.values(),
-            lambda: self._store.server_config(wanted),
+            # A label of a version that has been lost must not keep the next one from being loaded.
+            lambda server: self._config(server, wanted.where(partial(_has, server))),
             lambda: self._still_mine(attempt),
         )
 
@@ -184,12 +187,15 @@ class Rollout:
     def _reload(self, server: ModelServer, wanted: Wanted) -> str:
         """Send the list of models; return why the server does not take it, empty when it does."""
         try:
-            server.reload(self._store.server_config(wanted), self._pace.agree)
+            server.reload(self._config(server, wanted), self._pace.agree)
         except Gone:
             return ""  # Listed again, or not any more, in the next round.
         except Refused as refused:
             return refused.problem
         return ""
+
+    def _config(self, server: ModelServer, wanted: Wanted) -> Any:
+        return self._store.server_config(wanted, partial(_has, server))
 
     def _follow(self) -> None:
         """Leave the servers with what is deployed now, whoever deployed it."""
@@ -223,6 +229,12 @@ class Rollout:
         if self._fleet is None:
             raise AssertionError("there is no server")
         return self._fleet
+
+
+def _has(server: ModelServer, family: str, version: int) -> bool:
+    """Return whether a version is available on a server, or on its way there."""
+    status = server.states(family).get(version)
+    return status is not None and status.state is not State.END
 
 
 def _agrees(server: ModelServer, wanted: Wanted) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from components import artifact
 from components.deployment import history
-from components.deployment.config import Wanted, server_config
+from components.deployment.config import Usable, Wanted, always, server_config
 from components.deployment.history import Change
 from components.deployment.state import Deployment
 from components.errors import LodestarError
@@ -59,10 +59,15 @@ class Store(Protocol):
             Superseded: It is no longer `before`; nothing is changed.
         """
 
-    def server_config(self, wanted: Wanted) -> Any:
+    def server_config(self, wanted: Wanted, usable: Usable = always) -> Any:
         """Return the message that makes a server have what is wanted of one family.
 
         A reload replaces the whole list, so it has the other families of the server too, as they are.
+
+        Args:
+            wanted: What is wanted.
+            usable: Whether the server has a version of another family; a label for one that it lacks would
+                make it refuse the whole list.
         """
 
 
@@ -112,12 +117,12 @@ class FolderStore:
                 self._log(replace(change, revision=revision, ts=change.ts or history.now()))
             return kept.get(family)
 
-    def server_config(self, wanted: Wanted) -> Any:
+    def server_config(self, wanted: Wanted, usable: Usable = always) -> Any:
         """Return the message for a server of this root: pinned families as they are, others the newest."""
         kept = self.read()
         others = {*kept, *self.families()} - {wanted.family}
         # What another deployer is loading just now must not be dropped.
-        rest = [Wanted.of(name, kept.get(name), with_loading=True) for name in others]
+        rest = [Wanted.of(name, kept.get(name), with_loading=True).where(usable) for name in others]
         return server_config([wanted, *rest], self._model_root)
 
     def families(self) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import kubernetes
 
 from components.deployment import history
-from components.deployment.config import Wanted, server_config, server_config_text
+from components.deployment.config import Usable, Wanted, always, server_config, server_config_text
 from components.deployment.fleet import ModelServer, open_channel
 from components.deployment.history import Change
 from components.deployment.state import Deployment
@@ -117,8 +117,9 @@ class ConfigMapStore:
             time.sleep(random.uniform(0.0, _LONGEST_PAUSE_S))  # noqa: S311 - no secret
         raise LodestarError(f"{self.place} changes all the time.", cure="Try again.")
 
-    def server_config(self, wanted: Wanted) -> Any:
+    def server_config(self, wanted: Wanted, usable: Usable = always) -> Any:
         """Return the message for the pods of one family, which have no other."""
+        del usable
         return server_config([wanted], self._root)
 
     def _text(self, family: str, deployment: Deployment | None) -> str | None:

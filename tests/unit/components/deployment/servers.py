@@ -35,6 +35,9 @@ class Double(
         self.reloads: list[tuple[tuple[int, ...], dict[str, int]]] = []
         self.reloaded = threading.Condition(self.lock)
         self.models: list[str] = []
+        # Other families whose labels cannot be assigned here.
+        self.lost: set[str] = set()
+        self.refused = 0
 
     def available(self) -> list[int]:
         with self.lock:
@@ -60,8 +63,13 @@ class Double(
             wanted = (max(self.on_volume),)
         with self.lock:
             self.models = [c.name for c in request.config.model_config_list.config]
+            for other in request.config.model_config_list.config:
+                if other.name in self.lost and other.version_labels:
+                    context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"no such version of {other.name}")
             for version in config.version_labels.values():
                 if self.states.get(version, (END, ""))[0] != AVAILABLE:
+                    self.refused += 1
+                    self.reloaded.notify_all()
                     text = f"Request to assign label to version {version} of model a, which is not currently"
                     context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{text} available for inference")
             self.labels = dict(config.version_labels)
@@ -78,7 +86,7 @@ class Double(
     def GetModelStatus(self, request: Any, context: Any) -> Any:
         response = get_model_status_pb2.GetModelStatusResponse()
         with self.lock:
-            if not self.states:
+            if request.model_spec.name != "a" or not self.states:
                 context.abort(grpc.StatusCode.NOT_FOUND, "Could not find any versions of model a")
             for version, (state, message) in self.states.items():
                 entry = response.model_version_status.add(version=version, state=state)

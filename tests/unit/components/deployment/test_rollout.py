@@ -19,7 +19,7 @@ from components.deployment.state import (
 )
 from components.deployment.store import FolderStore, Superseded
 from components.errors import InputError, LodestarError
-from tests.unit.components.deployment.servers import AVAILABLE, END, Double, listening
+from tests.unit.components.deployment.servers import AVAILABLE, END, LOADING, Double, listening
 
 QUICK = Pace(timeout=10, poll=0.01, absent=0.3, stale=0.1, silent=0.3, again=0.05, starting=0.2)
 
@@ -232,6 +232,34 @@ def test_server_that_is_gone_is_told(store, double):
     with fleet, pytest.raises(LoadFailed, match="does not answer"):
         Rollout("a", store, fleet, pace=QUICK).run("deploy", partial(deployed, version=5))
     assert pins(store.read()["a"]) == (4, None, None, Condition.BLOCKED)
+
+
+def test_stable_version_that_was_lost_can_be_replaced(rollout, store, double):
+    store.swap("a", None, Deployment(4))
+    double.states[4], double.labels = (END, "no memory"), {"stable": 4}
+    double.broken[4] = "no memory"
+    done = rollout.run("deploy", partial(deployed, version=5))
+    assert (done.stable, double.labels) == (5, {"stable": 5})
+
+
+def test_server_that_has_just_begun_is_waited_for(rollout, store, double):
+    store.swap("a", None, Deployment(4))
+    double.states, double.labels = {4: (LOADING, "")}, {}
+    deployer = threading.Thread(target=rollout.run, args=("deploy", partial(deployed, version=5)))
+    deployer.start()
+    with double.lock:
+        assert double.reloaded.wait_for(lambda: double.refused, 10)
+    double.states[4] = (AVAILABLE, "")
+    deployer.join()
+    assert (double.labels, double.available()) == ({"stable": 5}, [4, 5])
+
+
+def test_lost_version_of_another_family_blocks_nothing(rollout, store, double):
+    (store.root / "b" / "1").mkdir(parents=True)
+    store.swap("b", None, Deployment(1))
+    double.lost = {"b"}
+    rollout.run("deploy", partial(deployed, version=5))
+    assert double.models == ["a", "b"]
 
 
 def test_reload_names_the_other_families_too(rollout, store, double):

@@ -21,6 +21,10 @@ USED_KEYS = frozenset(("signature_name", "instances", "inputs", "examples", "con
 _MAX_BRACKETS = 2**21
 _LAST_KEY = re.compile(rb'("(?:[^"\\]|\\.)*")\s*:\s*\Z', re.DOTALL)
 
+# A body that is a bomb shows it here, before memory is taken for all of it.
+_BEGINNING = 2**16
+_VALUE_LEVEL = 2
+
 Positions = npt.NDArray[np.int64]
 
 
@@ -32,6 +36,8 @@ def bounded(body: bytes, max_depth: int = MAX_DEPTH) -> bytes:
     """
     if body.count(b"[") + body.count(b"{") <= max_depth:
         return body
+    if len(body) > _BEGINNING:
+        _check_beginning(body[:_BEGINNING], max_depth)
     positions = brackets(body)
     symbols = np.frombuffer(body, dtype=np.uint8)[positions]
     opening = (symbols == ord("[")) | (symbols == ord("{"))
@@ -41,6 +47,20 @@ def bounded(body: bytes, max_depth: int = MAX_DEPTH) -> bytes:
     if len(levels) > _MAX_BRACKETS or not _are_matched(symbols, opening, levels):
         raise _too_deep(max_depth)
     return _without_deep_values(body, positions, opening, levels, max_depth)
+
+
+def _check_beginning(body: bytes, max_depth: int) -> None:
+    """Raise when a used key is too deep in the first bytes already; what follows cannot mend that."""
+    positions = brackets(body)
+    symbols = np.frombuffer(body, dtype=np.uint8)[positions]
+    opening = (symbols == ord("[")) | (symbols == ord("{"))
+    levels = np.cumsum(np.where(opening, np.int8(1), np.int8(-1)), dtype=np.int32)
+    deep = np.flatnonzero(levels > max_depth)
+    if len(deep):
+        values = np.flatnonzero(opening & (levels == _VALUE_LEVEL))
+        last = values[np.searchsorted(values, deep[0]) - 1]
+        if _is_used(body[: positions[last]]):
+            raise _too_deep(max_depth)
 
 
 def brackets(body: bytes) -> Positions:

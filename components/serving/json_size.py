@@ -44,7 +44,7 @@ def _most_rows(body: bytes) -> int:
     opening, comma = (symbols & 0x5F) == ord("["), symbols == ord(",")
     steps = np.where(opening, np.int8(1), np.where(comma, np.int8(0), np.int8(-1)))
     levels = np.cumsum(steps, dtype=np.int32)
-    lists = np.cumsum(opening & (levels == _ROW_LEVEL))
+    lists = np.cumsum(opening & (levels == _ROW_LEVEL), dtype=np.int32)
     separators = lists[comma & (levels == _ROW_LEVEL)]
     return int(np.bincount(separators).max(initial=0)) + 1
 

@@ -97,6 +97,9 @@ class RestApi:
         except ServingError as error:
             code = error.code
             response = self._failure(error)
+            # The future refers to the error and its traceback to the future: the body would stay until the
+            # next garbage collection.
+            error.__traceback__ = error.__cause__ = error.__context__ = None
         # Whatever goes wrong in here must not look to the caller as if HTTP itself had failed.
         except Exception as error:
             _log.exception("A request failed: %s %s", request.method, path)

@@ -80,6 +80,8 @@ def _config(app: RestApi, options: ServerOptions) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        # Otherwise every request that is no HTTP writes a line.
+        log_level="critical",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from google.protobuf import json_format, message
 
-from . import json_examples, json_output, json_parse, json_results, json_size, json_tensor, protos
+from . import (
+    json_depth,
+    json_examples,
+    json_output,
+    json_parse,
+    json_results,
+    json_size,
+    json_tensor,
+    protos,
+)
 from .errors import invalid
 from .inference import Inference
 from .json_tensor import Array
@@ -17,6 +28,8 @@ from .manager import Manager
 from .metrics import Metrics
 from .rest_target import Target
 from .versions import Served
+
+_LARGE_BYTES = 2**18
 
 
 class RestModels:
@@ -37,6 +50,7 @@ class RestModels:
         self._metrics = metrics
         self._max_depth = max_depth
         self._max_rows = max_rows
+        self._large = threading.Lock()
         self._check_methods = check_methods
         self._actions: Mapping[str, Callable[[Target, bytes, float | None], bytes]] = {
             "predict": self._predict,
@@ -59,11 +73,10 @@ class RestModels:
         """
         if not target.model:
             raise invalid("Missing model name in request.")
-        json_size.check(body, self._max_rows)
         return self._actions[target.action](target, body, deadline)
 
     def _predict(self, target: Target, body: bytes, deadline: float | None) -> bytes:
-        document = json_parse.parse(body, self._max_depth)
+        document = self._document(body)
         signature = json_tensor.signature_name(document)
         with self._manager.lease(target.model, target.version, target.label) as served:
             dtypes = served.servable.input_dtypes(signature)
@@ -98,8 +111,15 @@ class RestModels:
         metadata = {"signature_def": _message_dict(signatures)}
         return _json({"model_spec": _message_dict(spec), "metadata": metadata})
 
+    def _document(self, body: bytes) -> dict[str, Any]:
+        # Large bodies take turns: two at the same time need twice the memory and are not faster.
+        with self._large if len(body) > _LARGE_BYTES else nullcontext():
+            small = json_depth.bounded(body, self._max_depth)
+            json_size.check(small, self._max_rows)
+            return json_parse.parse(small, self._max_depth)
+
     def _examples(self, body: bytes) -> tuple[str, list[bytes]]:
-        document = json_parse.parse(body, self._max_depth)
+        document = self._document(body)
         return json_tensor.signature_name(document), json_examples.read(document)
 
     def _inference(self, target: Target, served: Served, api: str, deadline: float | None) -> Inference:

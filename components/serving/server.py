@@ -23,15 +23,18 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 
-from . import config, ports
+from . import config, heap, ports
 from .options import LoadOptions, ServerOptions
 from .status import Event
 
 __all__ = ["LoadOptions", "ServerOptions", "serve"]
+
+_SWITCH_SECONDS = 0.001
 
 
 def serve(options: ServerOptions, on_event: Callable[[Event], None]) -> None:
@@ -64,6 +67,9 @@ def serve(options: ServerOptions, on_event: Callable[[Event], None]) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    heap.keep_small()
+    # A request in Python code must not hold up the others for the usual 5 ms.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")
     # TensorFlow reads the variable on import.

@@ -16,6 +16,7 @@ const WAIT = 3000;
 
 class App {
   models = [];
+  loaded = false;
   state = readState();
   feedback = new Feedback();
 
@@ -58,12 +59,14 @@ class App {
   show({ typed = false } = {}) {
     const none = this.models.length === 0;
     if (!none) this.state.view ||= this.#usualView();
-    for (const [name, view] of Object.entries(this.views)) view.section.hidden = none || name !== this.state.view;
-    find("#nothing").hidden = !none;
+    // Until the models are known the box is there already: what is typed meanwhile is asked then.
+    const shown = none && this.loaded ? "" : this.state.view || "search";
+    for (const [name, view] of Object.entries(this.views)) view.section.hidden = name !== shown;
+    find("#nothing").hidden = shown !== "";
     for (const link of findAll("nav [data-view]")) {
-      if (link.dataset.view === this.state.view) link.setAttribute("aria-current", "page");
+      if (link.dataset.view === shown) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
-      link.hidden = this.views[link.dataset.view].models.length === 0;
+      link.hidden = this.loaded && this.views[link.dataset.view].models.length === 0;
     }
     if (none) return;
     document.title = [this.state.q || (this.state.user && `User ${this.state.user}`), "Lodestar"].filter(Boolean).join(" – ");
@@ -81,6 +84,7 @@ class App {
     try {
       const { models } = await get("v1/models");
       this.models = models;
+      this.loaded = true;
       if (models.length === 0) this.#nothing(note("No model is served yet", "Train one with `lodestar run text-search`, then serve it with `lodestar serve`. This page shows it as soon as it is there."));
       setTimeout(() => this.load(), models.length ? REFRESH : WAIT);
       this.show();
@@ -92,7 +96,8 @@ class App {
   }
 
   #nothing(element) {
-    find("#nothing").hidden = false;
+    this.loaded = true;
+    this.show();
     find("#nothing").replaceChildren(element);
   }
 
@@ -127,6 +132,7 @@ class App {
 }
 
 const app = new App();
-await app.load();
+app.show();
 // Not on touch screens, where it would open the keyboard, nor when somebody types already.
 if (!matchMedia("(pointer: coarse)").matches && document.activeElement === document.body) app.view.focus();
+await app.load();

@@ -47,7 +47,7 @@ export class SearchView {
   }
 
   focus() {
-    if (this.model?.query === "text") this.input.select();
+    if ((this.model?.query ?? "text") === "text") this.input.select();
     else find("button, input", this.upload.root)?.focus();
   }
 

@@ -143,7 +143,9 @@ class Clients:
         self.stopped = stopped or threading.Event()
         self.answers: list[list[Answer]] = [[] for _ in calls]
         self._threads = [
-            threading.Thread(target=self._run, args=(number, call, counts[number : number + 1], pause))
+            threading.Thread(
+                target=self._run, args=(number, call, counts[number : number + 1], pause), daemon=True
+            )
             for number, call in enumerate(calls)
         ]
         for thread in self._threads:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import struct
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +19,8 @@ from typing import Any
 import pytest
 import requests
 import uvicorn
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 
 from components.gateway.app import create_app
 from components.gateway.gateway import Gateway
@@ -26,8 +30,10 @@ from components.gateway.settings import GatewaySettings
 from components.serving.ports import bind
 from tests import gateway_models as toys
 from tests.contract.server_process import ServerProcess
+from tests.gateway_requests import Drawn, requests_of
 
 SEARCH, RECOMMENDER = "toy-search", "toy-recommender"
+EXAMPLES = int(os.environ.get("LODESTAR_GATEWAY_EXAMPLES", "300"))
 
 
 class Client:
@@ -573,3 +579,36 @@ def test_import_that_is_done_is_not_repeated(client):
     client.gateway.follower.look()
     assert before == imports()
     assert len(before) == 2
+
+
+# --- whatever is sent ---
+
+
+def test_any_request_is_answered_as_described(client):
+    openapi = client("GET", "/openapi.json").json()
+    counts: Counter[int] = Counter()
+
+    @given(requests_of(openapi, sorted(toys.FAMILIES)))
+    @hypothesis_settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    def answered(drawn: Drawn) -> None:
+        headers = {"Content-Type": "application/json"} if drawn.body is not None else {}
+        response = client(drawn.method, drawn.path, params=drawn.parameters, data=drawn.body, headers=headers)
+        counts[response.status_code] += 1
+        described = openapi["paths"][drawn.route][drawn.method.lower()]["responses"]
+        # An id of dots or slashes may be another path to the HTTP client.
+        assert str(response.status_code) in described or response.status_code in (404, 405), response.text
+        assert response.status_code not in (500, 502)
+        if response.status_code >= 400:
+            assert set(response.json()["error"]) == {"code", "message", "field"}
+
+    answered()
+    assert counts[200] > EXAMPLES / 20, counts
+
+
+def test_description_has_an_example_or_a_text_for_every_parameter(client):
+    openapi = client("GET", "/openapi.json").json()
+    operations = [one for methods in openapi["paths"].values() for one in methods.values()]
+    parameters = [one for operation in operations for one in operation.get("parameters", ())]
+    assert len(operations) >= 12
+    assert [one["name"] for one in parameters if not one.get("description")] == []
+    assert all(operation["summary"] for operation in operations)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from components.gateway.gateway import Gateway
 from components.gateway.servers import Servers
 from components.gateway.settings import GatewaySettings
 from components.home import Home
+from components.serving.ports import bind
 from tests.contract.server_process import ServerProcess
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -75,7 +75,8 @@ def settings_of(home: Path, server: str, **more: object) -> GatewaySettings:
 @contextmanager
 def gateway(settings: GatewaySettings, families: Mapping[str, Family] | None = None) -> Iterator[str]:
     """Serve a gateway from a thread; gives its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = bind("127.0.0.1", 0, "--port")
+    listener.listen()
     app = create_app(Gateway.make(settings, families))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

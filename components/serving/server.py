@@ -4,11 +4,14 @@ Any TensorFlow Serving client works: the REST and gRPC APIs, flags, configuratio
 form of numbers are the same. What differs, on purpose, each with a test in tests/contract:
 
 - JSON nested deeper than 64 levels is refused with 400; the original can overflow its stack.
-- A body over 16 MiB, or over 64 MiB after gzip, is refused with 413; the original has no body limit. A gRPC
+- A body over 16 MiB, over 64 MiB or a hundredfold after gzip, or of more than 2**21 values is refused with
+  413, a request of more than 10,000 rows with 400; the original has no such limits. A gRPC
   message is at most 64 MiB, and a tensor in it at most 2**26 elements.
 - An integer that does not fit its tensor is refused; the original wraps int8, int16 and uint8 around.
 - A JSON value in an error message is cut at 1024 characters.
 - Metrics count the names of models that were never served together; the original keeps whatever is typed.
+- What arrives too slowly ends with 408; what would wait too long for a thread is refused with 503.
+- In a batch that the model refuses only the requests that it refuses alone fail.
 - There is no profiler service; flags that ask for TFLite, TLS or a platform configuration are refused.
 - A version needs a correct MANIFEST.sha256 and runs only operations that compute; otherwise it is END with
   the reason, and never serves.

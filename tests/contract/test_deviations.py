@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import grpc
 import pytest
 from tensorflow.core.framework.tensor_pb2 import TensorProto
@@ -27,6 +29,17 @@ def test_json_that_nests_too_deeply_is_refused_and_not_parsed(target, depth, sta
 def test_body_that_is_too_long_is_refused_by_its_length_alone(target):
     response = target.call("POST", "/v1/models/half_plus_two:predict", b"x" * (16 * 2**20 + 1))
     assert response.status_code == 413
+
+
+@pytest.mark.parametrize("key", ["instances", "inputs"])
+def test_request_of_too_many_rows_is_refused(target, key):
+    code, error = target.error("half_plus_two", json.dumps({key: [1.0] * 10_001}))
+    assert (code, error) == (400, "The request has 10001 rows; this server takes at most 10000 at a time.")
+
+
+def test_body_of_too_many_values_is_refused(target):
+    code, error = target.error("half_plus_two", '{"inputs": [[' + "1," * (2**21 + 1) + "1]]}")
+    assert (code, error) == (413, "The request body holds more than 2097152 values.")
 
 
 @pytest.mark.parametrize("value", [128, -129])

@@ -23,6 +23,13 @@ def add_gateway_verb(verbs: Verbs[argparse.ArgumentParser], add: AddVerb) -> Non
         help="gRPC address of the models, of all families or one; repeatable (default: 127.0.0.1:8500)",
     )
     verb.add_argument(
+        "--shard",
+        action="append",
+        default=[],
+        metavar="FAMILY=MODEL",
+        help="a model that holds a part of the family's collection; repeatable",
+    )
+    verb.add_argument(
         "--database", default="", metavar="URL", help="catalogue, e.g. postgresql://... (default: SQLite)"
     )
     verb.add_argument("--api-keys", type=Path, metavar="FILE", help="ask for a key; hashes are in FILE")

@@ -17,6 +17,8 @@ import tensorflow as tf
 from components import artifact
 from components.family import CatalogueColumns, Family, FamilySettings, Query
 from components.ingest.records import encode
+from components.retrieval.build import IndexOptions
+from components.retrieval.shards import save_shards
 
 COUNT, TOP = 30, 20
 IDS = [f"i{n}" for n in range(COUNT)]
@@ -129,8 +131,13 @@ class Search(Items):
     def _scores(self, query: tf.Tensor) -> tf.Tensor:
         return self.near(self.row.lookup(tf.strings.regex_replace(query, r".*\b(i[0-9]+)\b.*", r"\1")))
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "query")])
+    def embed(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"embedding": tf.gather(self.vector, tf.maximum(self.row.lookup(query), 0))}
+
     def signatures(self) -> dict[str, Any]:
-        return {**super().signatures(), "serving_default": self.search, "retrieve": self.retrieve}
+        found = {"serving_default": self.search, "retrieve": self.retrieve, "embed": self.embed}
+        return {**super().signatures(), **found}
 
 
 class Recommender(Items):
@@ -187,6 +194,15 @@ def publish(root: Path, name: str, examples: Path | None = None) -> Path:
     staged = root.parent / f"export-{name}-{number}"
     tf.saved_model.save(made, str(staged), signatures=signatures)
     return artifact.publish(staged, root / name, {"examples_uri": str(examples) if examples else ""})
+
+
+def publish_shards(root: Path, count: int) -> list[str]:
+    """Push the search items divided into models of their own, and return those models' names."""
+    names = np.array([name.encode() for name in IDS], object)
+    written = save_shards(root.parent / "shards", names, VECTORS, count, 8, IndexOptions("exact"))
+    for folder in written:
+        artifact.publish(folder, root / folder.name, {})
+    return [folder.name for folder in written]
 
 
 def write_search_examples(folder: Path) -> Path:

@@ -24,6 +24,7 @@ from .predictor import Call, Predictor
 from .ranking import Ranker
 from .routing import Router
 from .settings import GatewaySettings
+from .sharded import Shards
 from .tracing import Tracer, headers
 
 QueryKind = Literal["text", "image", "audio", "user"]
@@ -99,7 +100,10 @@ class Gateway:
             settings.servers, timeout=settings.timeout_seconds, on_call=ended, headers=headers
         )
         router = Router(DeploymentFile(settings.deployments))
-        models, database = Models(predictor, router), Database(settings.database_url)
+        models, database = (
+            Models(predictor, router, Shards(predictor, settings.shards)),
+            Database(settings.database_url),
+        )
 
         def imported(model: str, done: Imported | None) -> None:
             metrics.imports.labels(model, "failed" if done is None else "done").inc()
@@ -157,6 +161,7 @@ class Gateway:
     def close(self) -> None:
         """Close every connection and file; spans that are left are exported."""
         self.follower.stop()
+        self.models.shards.close()
         self.predictor.close()
         self.log.close()
         self.database.close()

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .predictor import DEFAULT_SIGNATURE, Predictor, PredictorError, Signatures, Which
+from .predictor import DEFAULT_SIGNATURE, NEWEST, Predictor, PredictorError, Signatures, Which
 from .routing import Ask, Router
+from .sharded import Shards
 
 _DESCRIBE_SECONDS = 1.0
 _RETRIEVE = "retrieve"
@@ -70,11 +71,13 @@ class Models:
     Attributes:
         predictor: Sends.
         router: Chooses the version.
+        shards: Asks families that are divided into several models.
         clock: Seconds that only grow.
     """
 
     predictor: Predictor
     router: Router
+    shards: Shards
     clock: Callable[[], float] = time.monotonic
     _known: dict[tuple[str, Which], Described] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -104,6 +107,8 @@ class Models:
         Raises:
             PredictorError: No version answers.
         """
+        if ask.model in self.shards:
+            return self._merged(ask, inputs, limits)
         return self._ranked(ask, lambda names: _retrieval(names, inputs, limits))
 
     def similar(self, ask: Ask, item: str) -> Candidates:
@@ -123,6 +128,25 @@ class Models:
         """Return the titles that the model itself knows, by id."""
         found = self._optional(model, version, "titles", ids)
         return {} if found is None else dict(zip(ids, texts(found["titles"]), strict=True))
+
+    def _merged(self, ask: Ask, inputs: Mapping[str, Any], limits: Limits) -> Candidates:
+        started, all_restricted = time.perf_counter(), True
+
+        def retrieval(shard: str, embedding: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+            nonlocal all_restricted
+            names = self.signatures(shard, NEWEST).inputs
+            signature, given, restricted = _retrieval(names, embedding, limits)
+            all_restricted = all_restricted and restricted
+            return signature, given
+
+        def call(which: Which) -> tuple[int, list[str], list[float]]:
+            wanted = self.signatures(ask.model, which).inputs.get("embed", frozenset())
+            given = {name: value for name, value in inputs.items() if name in wanted}
+            return self.shards.ask(ask.model, which, given, retrieval)
+
+        which, (version, ids, scores) = self.router.send(ask, call)
+        spent = time.perf_counter() - started
+        return Candidates(version, which.label, ids, scores, all_restricted, spent)
 
     def _optional(
         self, model: str, version: int, signature: str, ids: Sequence[str]

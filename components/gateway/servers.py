@@ -71,6 +71,21 @@ class Servers:
         return sorted({*self.by_model.values(), self.default} - {""})
 
 
+def parse_shards(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return family -> models of its shards, from options `FAMILY=MODEL`.
+
+    Raises:
+        InputError: One of them is not that.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        family, _, model = text.partition("=")
+        if not family or not model:
+            raise InputError(f"`--shard {text}` is no shard.", cure="Give FAMILY=MODEL, once for each shard.")
+        found[family] = (*found.get(family, ()), model)
+    return found
+
+
 def target(address: str) -> str:
     """Return gRPC's name of an address: all replicas of it, in turn."""
     if _IPV4.fullmatch(address.split(",")[0]):

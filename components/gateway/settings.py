@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ class GatewaySettings:
 
     Attributes:
         servers: Where the models are served.
+        shards: Family -> models that its collection is divided into.
         serving: The serving root, `<root>/<family>/<version>/`: says where a version's data is.
         feedback: Folder that events are appended to.
         database: URL of the catalogue; empty: a SQLite file in `state`.
@@ -30,6 +32,7 @@ class GatewaySettings:
     """
 
     servers: Servers = field(default_factory=Servers)
+    shards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     serving: Path = Path("serving")
     feedback: Path = Path("feedback")
     database: str = ""

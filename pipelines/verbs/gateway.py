@@ -10,7 +10,7 @@ from components.errors import InputError
 from components.gateway.keys import add_key
 from components.gateway.logs import log_to
 from components.gateway.server import serve
-from components.gateway.servers import Servers
+from components.gateway.servers import Servers, parse_shards
 from components.gateway.settings import GatewaySettings
 from components.home import Home
 from components.serving.ports import bind
@@ -51,6 +51,7 @@ def settings_of(arguments: argparse.Namespace, home: Home) -> GatewaySettings:
             )
     return GatewaySettings(
         servers=Servers.parse(arguments.server),
+        shards=parse_shards(arguments.shard),
         serving=home.serving,
         feedback=home.feedback,
         database=arguments.database,

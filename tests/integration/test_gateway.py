@@ -92,6 +92,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     toys.publish(serving, RECOMMENDER, toys.write_recommender_examples(base / "recommender"))
     toys.publish(serving, "toy-pictures")
     toys.publish(serving, "toy-plain")
+    toys.publish_shards(serving, 3)
     toys.pin(serving, toy_search={"stable": 1, "canary": {"version": 2, "percent": 0}})
     return serving
 
@@ -139,7 +140,7 @@ def test_models_say_how_they_are_asked_and_which_versions_there_are(client):
         {"version": 1, "state": "AVAILABLE", "labels": ["stable"]},
     ]
     assert (search["stable"], search["canary"]) == (1, {"version": 2, "percent": 0.0})
-    assert search["signatures"] == ["retrieve", "serving_default", "similar", "titles", "vectors"]
+    assert search["signatures"] == ["embed", "retrieve", "serving_default", "similar", "titles", "vectors"]
 
 
 # --- search ---
@@ -264,6 +265,18 @@ def test_diversity_without_vectors_or_categories_warns(client):
 )
 def test_wrong_parameter_is_named(client, parameters, status, code, field):
     assert client.error("GET", "/v1/search", params=parameters) == (status, code, field)
+
+
+def test_shards_answer_together_what_one_model_would(client, settings):
+    shards = {SEARCH: tuple(f"shard-{n}" for n in range(3))}
+    asked = {"model": SEARCH, "q": "i4", "limit": 8}
+    with running(replace(settings, import_catalogue=False, shards=shards)) as divided:
+        assert divided.ids("/v1/search", **asked) == client.ids("/v1/search", **asked)
+        excluding = {**asked, "exclude": ["i4", "i5"]}
+        assert divided.ids("/v1/search", **excluding)[:3] == client.ids("/v1/search", **excluding)[:3]
+    broken = {SEARCH: ("shard-0", "absent")}
+    with running(replace(settings, import_catalogue=False, shards=broken)) as halved:
+        assert halved.error("GET", "/v1/search", params=asked)[0] == 404
 
 
 # --- versions ---

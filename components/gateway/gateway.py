@@ -15,7 +15,7 @@ from .deployments import DeploymentFile
 from .errors import GatewayError, bad_request
 from .feedback import Feedback, FeedbackLog
 from .follower import Follower
-from .importer import Imported, Importer
+from .importer import Importer
 from .keys import Keys
 from .limits import RateLimit
 from .metrics import Metrics
@@ -100,17 +100,9 @@ class Gateway:
             settings.servers, timeout=settings.timeout_seconds, on_call=ended, headers=headers
         )
         router = Router(DeploymentFile(settings.deployments))
-        models, database = (
-            Models(predictor, router, Shards(predictor, settings.shards)),
-            Database(settings.database_url),
-        )
-
-        def imported(model: str, done: Imported | None) -> None:
-            metrics.imports.labels(model, "failed" if done is None else "done").inc()
-            if done is not None:
-                metrics.items.labels(model).set(done.items)
-
-        follower = Follower(families, settings.serving, predictor, router, Importer(database, now), imported)
+        models = Models(predictor, router, Shards(predictor, settings.shards))
+        database = Database(settings.database_url)
+        importer = Importer(database, now)
         catalogue, log = Catalogue(database), FeedbackLog(settings.feedback, now)
         return cls(
             settings=settings,
@@ -122,14 +114,12 @@ class Gateway:
             database=database,
             catalogue=catalogue,
             log=log,
-            feedback=Feedback(
-                log, database, now, lambda model, kind: metrics.feedback.labels(model, kind).inc()
-            ),
+            feedback=Feedback(log, database, now, metrics.kept),
             metrics=metrics,
             tracer=tracer,
             keys=keys,
             rate=rate,
-            follower=follower,
+            follower=Follower(families, settings.serving, predictor, router, importer, metrics.imported),
         )
 
     def family(self, name: str | None, kind: QueryKind | None = None) -> Family:

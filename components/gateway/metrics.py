@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from .importer import Imported
 from .predictor import Call
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -69,6 +70,16 @@ class Metrics:
         self.model_seconds.labels(call.model, call.method).observe(call.seconds)
         if call.retries:
             self.model_retries.labels(call.model).inc(call.retries)
+
+    def kept(self, model: str, kind: str) -> None:
+        """Count an event of feedback."""
+        self.feedback.labels(model, kind).inc()
+
+    def imported(self, model: str, done: Imported | None) -> None:
+        """Count an import; None is one that failed."""
+        self.imports.labels(model, "failed" if done is None else "done").inc()
+        if done is not None:
+            self.items.labels(model).set(done.items)
 
     def text(self) -> bytes:
         """Return everything in Prometheus's format."""

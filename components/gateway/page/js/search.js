@@ -9,8 +9,8 @@ import { Ranked } from "./ranked.js";
 import { versionParameters } from "./state.js";
 import { Upload } from "./upload.js";
 
-// Keys of one burst become one question; the rest of the time to an answer is the model's.
-const DEBOUNCE = 50;
+// A key is asked about at once; those that follow faster than this become one question.
+const BURST = 50;
 const SETTLED = 1500;
 const LIMIT = 20;
 const KINDS = [
@@ -21,6 +21,7 @@ const KINDS = [
 
 export class SearchView {
   #asked = "";
+  #pressed = -BURST;
   #settling;
 
   constructor(context) {
@@ -51,13 +52,18 @@ export class SearchView {
     else find("button, input", this.upload.root)?.focus();
   }
 
-  // Without a delay when the address brought us here, with one when a key did.
   show(state, { typed = false } = {}) {
     this.state = state;
     this.model = this.modelOf(state);
     if (!typed && this.input.value.trim() !== state.q) this.input.value = state.q;
     this.#controls(state);
-    this.#ask(typed ? DEBOUNCE : 0);
+    this.#ask(typed ? this.#pause() : 0);
+  }
+
+  #pause() {
+    const since = performance.now() - this.#pressed;
+    this.#pressed += since;
+    return since < BURST ? BURST : 0;
   }
 
   // A file dropped or pasted anywhere goes to the first model that takes its kind.

@@ -106,7 +106,7 @@ class EvaluatorExecutor(base_executor.BaseExecutor):
             version = Path(exec_properties["model_root"]) / str(live_version)
             artifact.verify(version)
             live = score.evaluate(_load(str(version)), data, settings)
-        verdict = blessing.judge(settings.evaluate, candidate, baseline, live)
+        verdict = blessing.judge(settings.evaluate, candidate, baseline, live, settings.serve.index)
         about = {"family": family.name, "live_version": live_version or None, "model_uri": uri["model"]}
         result = blessing.record(settings.evaluate, verdict, candidate, baseline, live, about)
         _write(output_dict, result, uri["model_run"], settings)

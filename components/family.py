@@ -26,7 +26,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import components.models
 from components.errors import InputError
@@ -60,10 +60,39 @@ class EvaluateSettings(Section):
     thresholds: Thresholds
 
 
+class IndexSettings(Section):
+    """How the candidates of an answer are found; `components.retrieval.build.IndexOptions` has the words.
+
+    Attributes:
+        kind: `exact` scores every candidate; `ivf` those in the cells that are nearest to the query.
+        quantized: Keep the vectors of cells in eight bits and score the best again in full.
+        cells: How many to begin with; 0: four times the root of the number of candidates.
+        n_probe: How many a query searches; 0: the fewest that find `min_recall`, and some to spare.
+        min_recall: An index that finds a smaller share of the ten best of an exact search is not blessed.
+        max_p50_ms: Nor is one whose median answer to a single query takes longer; None: however long.
+    """
+
+    kind: Literal["exact", "ivf"] = "exact"
+    quantized: bool = False
+    cells: int = Field(default=0, ge=0)
+    n_probe: int = Field(default=0, ge=0)
+    min_recall: float = Field(default=0.95, gt=0, le=1)
+    max_p50_ms: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _only_cells_have_settings(self) -> IndexSettings:
+        names = {"quantized", "cells", "n_probe", "max_p50_ms"}
+        given = ", ".join(self.model_dump(include=names, exclude_defaults=True))
+        if self.kind == "exact" and given:
+            raise ValueError(f"an exact search has no use for {given}; set `serve.index.kind: ivf`")
+        return self
+
+
 class ServeSettings(Section):
-    """What the exported signatures return."""
+    """What the exported signatures return, and how it is found."""
 
     top_k: int = Field(gt=0, le=10_000, description="length of every ranked answer")
+    index: IndexSettings = IndexSettings()
 
 
 class ValidationSettings(Section):

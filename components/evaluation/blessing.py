@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.errors import InputError
+from components.evaluation.index import INDEX_P50, RECALL
 from components.evaluation.scores import Scores
-from components.family import EvaluateSettings
+from components.family import EvaluateSettings, IndexSettings
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,24 @@ class Verdict:
 
     Attributes:
         blessed: Better than the baseline and than the live version, each by more than its threshold.
-        reasons: One sentence per comparison, in the order baseline, live.
+        reasons: One sentence per comparison, in the order baseline, live, index.
     """
 
     blessed: bool
     reasons: tuple[str, ...]
 
 
-def judge(settings: EvaluateSettings, candidate: Scores, baseline: Scores, live: Scores | None) -> Verdict:
-    """Compare the candidate on the deciding metric.
+def judge(
+    settings: EvaluateSettings,
+    candidate: Scores,
+    baseline: Scores,
+    live: Scores | None,
+    index: IndexSettings | None = None,
+) -> Verdict:
+    """Compare the candidate on the deciding metric, and its index with what is asked of it.
 
-    A value that is not finite never wins. Without a live version only the baseline counts.
+    A value that is not finite never wins. Without a live version only the baseline counts. An exact search
+    has no index to be judged.
 
     Raises:
         InputError: The deciding metric is not among those that the family reports.
@@ -43,7 +51,22 @@ def judge(settings: EvaluateSettings, candidate: Scores, baseline: Scores, live:
     if live is not None:
         rivals.append(("the live version", live, settings.thresholds.live))
     outcomes = [_compare(settings, candidate, *rival) for rival in rivals]
+    if index is not None and index.kind != "exact":
+        outcomes += _judge_index(index, candidate)
     return Verdict(all(won for won, _ in outcomes), tuple(reason for _, reason in outcomes))
+
+
+def _judge_index(settings: IndexSettings, candidate: Scores) -> list[tuple[bool, str]]:
+    recall = candidate.metrics.get(RECALL, math.nan)
+    enough = recall >= settings.min_recall
+    verb = "reaches" if enough else "does not reach"
+    outcomes = [(enough, f"{RECALL} {recall:.4f} {verb} serve.index.min_recall {settings.min_recall:g}.")]
+    if settings.max_p50_ms is not None:
+        taken = candidate.metrics.get(INDEX_P50, math.nan)
+        soon = taken <= settings.max_p50_ms
+        limit = f"serve.index.max_p50_ms {settings.max_p50_ms:g}"
+        outcomes.append((soon, f"{INDEX_P50} {taken:.2f} {'keeps to' if soon else 'is above'} {limit}."))
+    return outcomes
 
 
 def record(

@@ -44,6 +44,12 @@ class IndexOptions:
     min_recall: float = 0.95
     seed: int = 0
 
+    @classmethod
+    def of(cls, settings: Any, seed: int) -> IndexOptions:
+        """Return what the section `serve.index` of a family's settings asks for."""
+        names = ("kind", "quantized", "cells", "n_probe", "min_recall")
+        return cls(**{name: getattr(settings, name) for name in names}, seed=seed)
+
 
 class Index(Protocol):
     """Find the best candidates for a vector."""

@@ -88,7 +88,13 @@ class Categories(tf.Module):
 
     def allow(self, wanted: Wanted) -> tf.Tensor:
         """Return which candidates each row allows, bool `[b, n]`."""
-        return _meets(wanted, self.members[tf.newaxis])
+        # Most requests restrict nothing, and the bits of all candidates are many.
+        everything = tf.fill([tf.shape(wanted.bits)[0], self.members.shape[0]], True)
+        return tf.cond(
+            tf.reduce_any(wanted.restricted),
+            lambda: _meets(wanted, self.members[tf.newaxis]),
+            lambda: everything,
+        )
 
     def allow_rows(self, wanted: Wanted, rows: tf.Tensor) -> tf.Tensor:
         """Return which of its own candidates, int `[b, m]` from 0, each row allows, bool `[b, m]`."""
@@ -101,17 +107,18 @@ class Filters(NamedTuple):
     Attributes:
         excluded: Candidates to leave out, int64 `[b, m]`; a number that is no candidate's is padding.
         categories: The categories of all candidates.
-        wanted: The categories that are asked for.
+        wanted: The categories that are asked for; None: no row asks for any.
     """
 
     excluded: tf.Tensor
     categories: Categories
-    wanted: Wanted
+    wanted: Wanted | None = None
 
     def allow(self) -> tf.Tensor:
         """Return which candidates each row allows, bool `[b, n]`."""
         count = int(self.categories.members.shape[0])
-        return not_excluded(self.excluded, count) & self.categories.allow(self.wanted)
+        allowed = not_excluded(self.excluded, count)
+        return allowed if self.wanted is None else allowed & self.categories.allow(self.wanted)
 
     def keep(self, rows: tf.Tensor) -> tf.Tensor:
         """Return which of its own candidates `rows`, int64 `[b, m]`, no row excludes, bool `[b, m]`."""

@@ -40,7 +40,6 @@ class Ivf(tf.Module):
         padded = -(-self.count // _GROUP) * _GROUP
         centres = np.pad(cells.centres, [(0, padded - self.count), (0, 0)])
         self.centres = tf.Variable(centres, trainable=False, name="centres")
-        self.rows = tf.Variable(cells.rows, trainable=False, name="rows")
         self.lists = lists
         self.exact = exact
         self.n_probe = n_probe
@@ -116,7 +115,7 @@ class Ivf(tf.Module):
             padding = tf.zeros(tf.concat([[chunks * size - batch], rest], 0), values.dtype)
             return tf.reshape(tf.concat([values, padding], 0), tf.concat([[chunks, size], rest], 0))
 
-        columns = [queries, cells, unused, *(filters.wanted if filters else ())]
+        columns = [queries, cells, unused, *(filters.wanted if filters and filters.wanted else ())]
         shape = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None, None], tf.int64)
         scores, rows = tf.map_fn(
             lambda chunk: tuple(self._chunk(chunk, filters, several)),
@@ -129,10 +128,10 @@ class Ivf(tf.Module):
 
     def _chunk(self, chunk: list[tf.Tensor], filters: Filters | None, several: tf.Tensor) -> Found:
         queries, cells, unused, *asked = chunk
-        rows = rows_of(self.rows, cells)
+        rows = rows_of(self.lists.rows, cells)
         masked = tf.where(rows < 0, NEVER * 2, 0.0)
         masked += tf.repeat(tf.where(unused, NEVER * 2, 0.0), self.room, axis=1)
-        if filters is not None:
+        if filters is not None and asked:
             wanted = Wanted(*asked)
             masked = tf.cond(
                 tf.reduce_any(wanted.restricted),

@@ -20,7 +20,13 @@ _CODES = 127.0
 
 
 class Lists(Protocol):
-    """Score the vectors of chosen cells."""
+    """Score the vectors of chosen cells.
+
+    Attributes:
+        rows: The vectors of each cell, int32 `[cells, l]`, -1 fills up.
+    """
+
+    rows: tf.Variable
 
     def best(self, queries: tf.Tensor, cells: tf.Tensor, masked: tf.Tensor, k: tf.Tensor) -> Found:
         """Return the k best vectors of each query's cells.

@@ -48,7 +48,7 @@ class VectorModel(tf.Module):
     def similar(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return what is nearest to each given vector, without itself; all padding for an unknown id."""
         rows = self.row_of.lookup(ids)
-        filters = Filters(rows[:, tf.newaxis], self.categories, self._anything(tf.shape(ids)[0]))
+        filters = Filters(rows[:, tf.newaxis], self.categories)
         found = self.index.search(tf.gather(self.table, tf.maximum(rows, 0)), self.k, filters)
         known = tf.repeat(rows[:, tf.newaxis] >= 0, self.k, axis=1)
         return found.only(known, self.k).answer(self.ids)
@@ -66,9 +66,6 @@ class VectorModel(tf.Module):
             "similar": self.similar,
             "vectors": self.vectors,
         }
-
-    def _anything(self, batch: tf.Tensor) -> Any:
-        return self.categories.wanted(tf.fill([batch, 0], ""))
 
     def _filtered(self) -> Any:
         default = Defaults.new()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from components.evaluation import index
 from components.evaluation.scores import EvalData, Scores
 from components.examples import Examples
 from components.metrics import ranking
@@ -47,7 +49,27 @@ def evaluate(model: Any, data: EvalData, settings: MatrixFactorizationSettings) 
             answers += [[item.decode() for item in row[:_DEPTH]] for row in ids]
         return answers
 
-    return _scores(data, settings, rated, recommended)
+    scores = _scores(data, settings, rated, recommended)
+    if settings.serve.index.kind == "exact" or "retrieve" not in model.signatures:
+        return scores
+    users = np.unique(data.raw.scalars("eval", user_id=tf.string)["user_id"])
+    return replace(scores, metrics={**scores.metrics, **_index(model.signatures["retrieve"], users)})
+
+
+def _index(retrieve: Any, users: NDArray[Any]) -> dict[str, float]:
+    nothing = tf.zeros([1, 0], tf.string)
+
+    def ask(number: int, n_probe: int) -> list[bytes]:
+        answer = retrieve(
+            user_id=tf.constant(users[number : number + 1]),
+            exclude_seen=tf.constant([True]),
+            exclude_ids=nothing,
+            categories=nothing,
+            n_probe=tf.constant([n_probe]),
+        )
+        return list(answer["ids"].numpy()[0])
+
+    return index.measure(ask, len(users))
 
 
 def baseline(data: EvalData, settings: MatrixFactorizationSettings) -> Scores:

@@ -106,16 +106,6 @@ class Factors(tf.Module):
             mine.assign(tf.convert_to_tensor(table))
         return local
 
-    def deviations(self, users: tf.Tensor) -> tf.Tensor:
-        """Return by how much each user's rating of each item differs from the user's own mean.
-
-        Standardised float32 `[b, items]` for int rows `users` `[b]`; the unknown item is left out.
-        """
-        products = tf.matmul(
-            tf.gather(self.user_embedding, users), self.item_embedding[: self.items], transpose_b=True
-        )
-        return products + self.item_bias[: self.items]
-
     def rate(self, users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """Return predicted ratings, float32 `[n]`, clipped to the range seen in training."""
         standardised = (

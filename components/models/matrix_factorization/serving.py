@@ -10,13 +10,16 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.retrieval.filters import FILTERS, Categories, Defaults, for_each_row, not_excluded
+from components.retrieval.build import IndexOptions, build
+from components.retrieval.filters import FILTERS, Categories, Defaults, Filters, for_each_row
+from components.retrieval.found import NOBODY, Found
 from components.retrieval.similar import similar, vectors_of
-from components.retrieval.top_k import top_k
+from components.retrieval.top_k import PADDING_SCORE
 from components.vocabulary import line_numbers
 
 from .network import Factors, Ratings
 
+EXACT = IndexOptions("exact")
 _REQUEST = [
     tf.TensorSpec([None], tf.string, "user_id"),
     tf.TensorSpec([None], tf.bool, "exclude_seen"),
@@ -51,10 +54,17 @@ class Recommender(tf.Module):
         catalogue: Ids and titles.
         top_k: Length of a ranked answer; at most the number of items.
         rank_damping: See `RankedServeSettings`.
+        index: How the best items are found.
     """
 
     def __init__(
-        self, factors: Factors, ratings: Ratings, catalogue: Catalogue, top_k: int, rank_damping: float
+        self,
+        factors: Factors,
+        ratings: Ratings,
+        catalogue: Catalogue,
+        top_k: int,
+        rank_damping: float,
+        index: IndexOptions = EXACT,
     ) -> None:
         super().__init__()
         self.factors = factors
@@ -75,6 +85,9 @@ class Recommender(tf.Module):
         )
         self.seen_splits = tf.Variable(np.concatenate([[0], ends]), trainable=False, name="seen_splits")
         self.top_k = min(top_k, factors.items)
+        # An item's lead is a product of vectors, the item's being confidence * (embedding, bias).
+        self.leads = tf.Variable(self._leads(), trainable=False, name="leads")
+        self.index = build(self.leads, self._directions(np.arange(factors.users)).numpy(), index)
         self.retrieve = self._filtered()
 
     def signatures(self) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -98,7 +111,7 @@ class Recommender(tf.Module):
         ids end with "" and scores with the lowest float32.
         """
         users = self.user_rows.lookup(user_id)
-        return top_k(self._scores(users), self._unseen(users, exclude_seen), self.item_ids, self.top_k)
+        return self._best(users, Filters(self._seen(users, exclude_seen), self.categories), None)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "ids")])
     def similar(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -158,31 +171,49 @@ class Recommender(tf.Module):
                 categories: Only items of any of these, string `[b, c]`, padded with ""; none: all items.
                 n_probe: Cells of an index to search, int32 `[b]`; 0: as many as it was trained with.
             """
-            del n_probe  # Every item is scored.
             users = self.user_rows.lookup(user_id)
             batch = tf.shape(users)[0]
-            excluded = self.item_rows.lookup(for_each_row(exclude_ids, batch))
-            allowed = self._unseen(users, for_each_row(exclude_seen, batch))
-            allowed &= not_excluded(excluded, self.factors.items)
-            allowed &= self.categories.allow(self.categories.wanted(for_each_row(categories, batch)))
-            return top_k(self._scores(users), allowed, self.item_ids, self.top_k)
+            named = self.item_rows.lookup(for_each_row(exclude_ids, batch))
+            seen = self._seen(users, for_each_row(exclude_seen, batch))
+            wanted = self.categories.wanted(for_each_row(categories, batch))
+            filters = Filters(tf.concat([seen, named], axis=1), self.categories, wanted)
+            return self._best(users, filters, for_each_row(n_probe, batch))
 
         return retrieve
 
-    def _scores(self, users: tf.Tensor) -> tf.Tensor:
+    def _best(self, users: tf.Tensor, filters: Filters, n_probe: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        found = self.index.search(self._directions(users), self.top_k, filters, n_probe)
+        ratings = tf.gather(self.factors.user_bias, users)[:, tf.newaxis] + found.scores
+        rated = Found(tf.where(found.rows >= 0, self.factors.in_ratings(ratings), PADDING_SCORE), found.rows)
         known = users < self.factors.users
-        lead = self.confidence * self.factors.deviations(users)
-        ratings = self.factors.in_ratings(tf.gather(self.factors.user_bias, users)[:, tf.newaxis] + lead)
-        return tf.where(known[:, tf.newaxis], ratings, self.popularity)
+        ranked = tf.cond(
+            tf.reduce_all(known), lambda: rated, lambda: rated.where(known, self._popular(filters))
+        )
+        return ranked.answer(self.item_ids)
 
-    def _unseen(self, users: tf.Tensor, exclude_seen: tf.Tensor) -> tf.Tensor:
-        # bool [b, items]; the row of an unknown user has nothing seen.
+    def _popular(self, filters: Filters) -> Found:
+        allowed = filters.allow()
+        scores = tf.where(allowed, self.popularity, PADDING_SCORE)
+        best, rows = tf.math.top_k(scores, self.top_k)
+        rows = tf.where(tf.gather(allowed, rows, batch_dims=1), tf.cast(rows, tf.int64), NOBODY)
+        return Found(best, rows)
+
+    def _leads(self) -> tf.Tensor:
+        # float32 [items, d + 1].
+        factors = self.factors
+        rows = tf.concat([factors.item_embedding, factors.item_bias[:, tf.newaxis]], axis=1)
+        return self.confidence[:, tf.newaxis] * rows[: factors.items]
+
+    def _directions(self, users: Any) -> tf.Tensor:
+        # float32 [b, d + 1].
+        embeddings = tf.gather(self.factors.user_embedding, users)
+        return tf.pad(embeddings, [[0, 0], [0, 1]], constant_values=1.0)
+
+    def _seen(self, users: tf.Tensor, exclude_seen: tf.Tensor) -> tf.Tensor:
+        # int64 [b, most]; the row of an unknown user has nothing seen.
         users = tf.where(exclude_seen, users, self.factors.users)
         seen = tf.RaggedTensor.from_row_splits(self.seen_items, self.seen_splits, validate=False)
-        items = tf.gather(seen, users)
-        where = tf.stack([tf.cast(items.value_rowids(), tf.int32), items.flat_values], axis=1)
-        everything = tf.fill(tf.stack([tf.shape(users)[0], self.popularity.shape[0]]), True)
-        return tf.tensor_scatter_nd_update(everything, where, tf.fill(tf.shape(where)[:1], False))
+        return tf.cast(tf.gather(seen, users).to_tensor(NOBODY), tf.int64)
 
 
 def confidence(counts: NDArray[Any], damping: float) -> NDArray[Any]:

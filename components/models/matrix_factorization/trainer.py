@@ -16,6 +16,7 @@ from components.distributed.training import Training
 from components.errors import InputError
 from components.examples import Examples
 from components.projector import write_projector
+from components.retrieval.build import IndexOptions
 from components.trial import Trial
 from components.tuned import settings_of
 
@@ -64,7 +65,8 @@ def run_fn(fn_args: Any) -> None:
         factors = factors.copy()
     training.progress("exporting the model")
     catalogue = read_catalogue(examples, graph)
-    model = Recommender(factors, ratings, catalogue, serve.top_k, serve.rank_damping)
+    index = IndexOptions.of(serve.index, settings.seed)
+    model = Recommender(factors, ratings, catalogue, serve.top_k, serve.rank_damping, index)
     tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
     curves.close(model.recommend.get_concrete_function().graph, agreed)
     _show_items(fn_args.model_run_dir, factors, catalogue)

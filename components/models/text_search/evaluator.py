@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from numpy.typing import NDArray
 
+from components.evaluation import index
 from components.evaluation.scores import EvalData, Scores
 from components.metrics import ranking
 from components.text.analyzer import tokenize
@@ -35,7 +37,22 @@ def evaluate(model: Any, data: EvalData, settings: TextSearchSettings) -> Scores
         `ndcg@10`, and `map`, `recall` and `mrr` down to the length of an answer (`map@100`): means over all
         judged queries, and over bands of query length in words.
     """
-    return _scores(lambda query: model.signatures["serving_default"](query=query), data, settings.serve.top_k)
+    signatures, depth = model.signatures, settings.serve.top_k
+    scores = _scores(lambda query: signatures["serving_default"](query=query), data, depth)
+    if settings.serve.index.kind == "exact" or "retrieve" not in signatures:
+        return scores
+    return replace(scores, metrics={**scores.metrics, **_index(signatures["retrieve"], data)})
+
+
+def _index(retrieve: Any, data: EvalData) -> dict[str, float]:
+    texts, nothing = data.raw.scalars("eval", text=tf.string)["text"], tf.zeros([1, 0], tf.string)
+
+    def ask(number: int, n_probe: int) -> list[bytes]:
+        query, probes = tf.constant(texts[number : number + 1], tf.string), tf.constant([n_probe])
+        answer = retrieve(query=query, exclude_ids=nothing, categories=nothing, n_probe=probes)
+        return list(answer["ids"].numpy()[0])
+
+    return index.measure(ask, len(texts))
 
 
 def baseline(data: EvalData, settings: TextSearchSettings) -> Scores:

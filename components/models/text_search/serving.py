@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from components.retrieval.filters import FILTERS, Defaults, for_each_row, not_excluded
+from components.retrieval.build import Index
+from components.retrieval.filters import FILTERS, Categories, Defaults, Filters, for_each_row
 from components.retrieval.similar import similar, vectors_of
 from components.retrieval.top_k import top_k
 from components.text.analyzer import Analyzer
@@ -47,6 +48,8 @@ class SearchModel(tf.Module):
         self.rows = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, default_value=-1)
         self.rows.insert(self.ids, tf.range(len(ids), dtype=tf.int64))
         self.k = min(k, len(ids))
+        self.index: Index | None = None
+        self.categories = Categories([()] * len(ids))
         self.retrieve = self._filtered()
         # Saving traces every function that the module holds, so that it may hold no other.
         self.neighbours = self._neighbours(scorer.dense) if scorer.dense else {}
@@ -58,8 +61,7 @@ class SearchModel(tf.Module):
         A document that the scorer gives 0 or less is no answer: rows with fewer answers than k, such as that
         of an empty query, end in ids "" with the lowest float32 as score.
         """
-        scores = self.scorer.scores(self._bag(query))
-        return top_k(scores, scores > 0.0, self.ids, self.k)
+        return self._best(query, None, None)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="query")])
     def embed(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -72,6 +74,11 @@ class SearchModel(tf.Module):
         rows = self.rows.lookup(ids)
         found = tf.gather(self.document_titles, tf.maximum(rows, 0))
         return {"titles": tf.where(rows >= 0, found, "")}
+
+    def with_index(self, index: Index) -> SearchModel:
+        """Return this model with `index` in place of scoring every document; call it before any search."""
+        self.index = index
+        return self
 
     def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """Return the SavedModel's signatures by name.
@@ -104,13 +111,11 @@ class SearchModel(tf.Module):
                 categories: string `[b, c]`, padded with ""; as documents have none, any leaves nothing.
                 n_probe: Cells of an index to search, int32 `[b]`; 0: as many as it was trained with.
             """
-            del n_probe  # Every document is scored.
-            scores = self.scorer.scores(self._bag(query))
             batch = tf.shape(query)[0]
             excluded = self.rows.lookup(for_each_row(exclude_ids, batch))
-            allowed = (scores > 0.0) & not_excluded(excluded, self.ids.shape[0])
-            unrestricted = tf.reduce_all(for_each_row(categories, batch) == "", axis=1)
-            return top_k(scores, allowed & unrestricted[:, tf.newaxis], self.ids, self.k)
+            wanted = self.categories.wanted(for_each_row(categories, batch))
+            filters = Filters(excluded, self.categories, wanted)
+            return self._best(query, filters, for_each_row(n_probe, batch))
 
         return retrieve
 
@@ -132,6 +137,17 @@ class SearchModel(tf.Module):
             return vectors_of(self.rows.lookup(ids), scorer.document_vectors)
 
         return {"similar": nearest, "vectors": vectors}
+
+    def _best(
+        self, query: tf.Tensor, filters: Filters | None, n_probe: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        bag = self._bag(query)
+        if self.index is not None:
+            found = self.index.search(self.scorer.embed(bag), self.k, filters, n_probe)
+            return found.only(found.scores > 0.0, self.k).answer(self.ids)
+        scores = self.scorer.scores(bag)
+        allowed = scores > 0.0 if filters is None else (scores > 0.0) & filters.allow()
+        return top_k(scores, allowed, self.ids, self.k)
 
     def _bag(self, query: tf.Tensor) -> Bag:
         terms = self.analyzer(query)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+from numpy.typing import NDArray
 
+from components.errors import InputError
 from components.examples import Examples
+from components.family import IndexSettings
+from components.retrieval.build import IndexOptions
+from components.retrieval.build import build as build_index
 from components.trial import Trial
 from components.tuned import settings_of
 
@@ -15,7 +21,7 @@ from . import TrainSettings, TransformSettings, board
 from .collection import Collection, read_collection, read_queries
 from .encoders import fit
 from .fusion import fit_weights
-from .network import FusedScorer
+from .network import FusedScorer, VectorScorer, bag_of
 from .serving import SearchModel
 from .transform import VOCABULARY, analyzer
 from .tuning import DEPTH, tune
@@ -46,6 +52,9 @@ def run_fn(fn_args: Any) -> None:
         tune(trial, model, train, collection, examples)
         return
     losses = fit_fusion(model, train, collection, examples)
+    index = IndexSettings.model_validate(settings["serve"].get("index", {}))
+    if index.kind != "exact":
+        model = indexed(model, index, train, collection, examples)
     tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
     board.write(fn_args.model_run_dir, model, collection, losses, train.seed)
 
@@ -70,6 +79,33 @@ def build(
     scorer = fit(train, collection, words)
     vocabulary = graph.vocabulary_file_by_name(VOCABULARY)
     return SearchModel(analyzer(transform), vocabulary, scorer, collection.ids, collection.titles, top_k)
+
+
+def indexed(
+    model: SearchModel, index: IndexSettings, train: TrainSettings, collection: Collection, examples: Examples
+) -> SearchModel:
+    """Return the model with an index of its documents' embeddings, made for queries like the training ones.
+
+    Raises:
+        InputError: The encoder ranks by more than embeddings.
+    """
+    scorer = model.scorer
+    if not isinstance(scorer, VectorScorer):
+        raise InputError(
+            f"The encoder `{train.encoder}` ranks by postings, which an index of vectors cannot search.",
+            source="serve.index.kind",
+            cure="Set `train.encoder` to lsa or glove, or `serve.index.kind` to exact.",
+        )
+    terms = read_queries(examples, "train").terms
+    asked = scorer.embed(bag_of(_ragged(terms), model.vocabulary_size)).numpy()
+    options = IndexOptions.of(index, train.seed)
+    found = build_index(scorer.document_vectors, asked, options)
+    return model.with_index(found)
+
+
+def _ragged(terms: list[NDArray[Any]]) -> tf.RaggedTensor:
+    lengths = [len(row) for row in terms]
+    return tf.RaggedTensor.from_row_lengths(np.concatenate([*terms, np.empty(0, np.int64)]), lengths)
 
 
 def fit_fusion(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from components.errors import InputError
 from components.evaluation.blessing import headline, judge, record
 from components.evaluation.scores import Scores
-from components.family import EvaluateSettings, Thresholds
+from components.family import EvaluateSettings, IndexSettings, Thresholds
 
 
 def _settings(higher: bool, baseline: float = 0.0, live: float = 0.0) -> EvaluateSettings:
@@ -93,3 +93,23 @@ def test_headline_shows_rivals_and_verdict_even_without_finite_values(
     scores, rival = _scores(candidate), None if live is None else _scores(live)
     verdict = judge(_settings(True), scores, _scores(baseline), rival)
     assert headline(record(_settings(True), verdict, scores, _scores(baseline), rival, {})) == line
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "blessed"),
+    [
+        ({"index_recall@10": 0.95, "index_p50_ms": 9.0}, {"kind": "ivf"}, True),
+        ({"index_recall@10": 0.94, "index_p50_ms": 1.0}, {"kind": "ivf"}, False),
+        ({"index_recall@10": 0.94, "index_p50_ms": 1.0}, {"kind": "ivf", "min_recall": 0.9}, True),
+        ({"index_recall@10": 1.0, "index_p50_ms": 9.0}, {"kind": "ivf", "max_p50_ms": 5}, False),
+        ({"index_recall@10": 1.0, "index_p50_ms": 4.0}, {"kind": "ivf", "max_p50_ms": 5}, True),
+        ({}, {"kind": "ivf"}, False),
+        ({}, {"kind": "exact"}, True),
+    ],
+)
+def test_an_index_that_misses_too_much_or_is_too_slow_is_not_blessed(found, settings, blessed) -> None:
+    candidate = Scores({"m": 0.7, **found})
+    verdict = judge(_settings(True), candidate, _scores(0.6), None, IndexSettings(**settings))
+    assert verdict.blessed is blessed
+    if settings["kind"] == "ivf":
+        assert "index_recall@10" in verdict.reasons[1]

@@ -137,12 +137,12 @@ def test_small_collections_are_searched_in_full(count, cells, k, quantized, seed
 
 def test_the_same_seed_gives_the_same_index(vectors, queries):
     one, two = (build(vectors, queries, IndexOptions("ivf", cells=64, seed=5)) for _ in range(2))
-    assert np.array_equal(one.rows.numpy(), two.rows.numpy())
+    assert np.array_equal(one.lists.rows.numpy(), two.lists.rows.numpy())
     assert one.n_probe == two.n_probe
 
 
 def test_every_vector_is_in_one_cell(indices):
-    rows = indices["ivf"].rows.numpy()
+    rows = indices["ivf"].lists.rows.numpy()
     assert sorted(rows[rows >= 0].tolist()) == list(range(COUNT))
 
 

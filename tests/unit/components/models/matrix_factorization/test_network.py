@@ -54,15 +54,6 @@ def test_predictions_stay_in_the_range_seen_in_training(seed, spread, low, width
     assert (predicted <= high).all()
 
 
-def test_deviations_are_those_of_every_known_item():
-    factors = filled(seed=4, spread=0.2)
-    deviations = factors.deviations([2, 3]).numpy()
-    assert deviations.shape == (2, 4)
-    rated = factors.rate([2] * 4, range(4)).numpy()
-    assert 3.0 + 1.5 * (factors.user_bias.numpy()[2] + deviations[0]) == pytest.approx(rated, rel=1e-5)
-    assert deviations[1] == pytest.approx(factors.item_bias.numpy()[:4])
-
-
 def test_scale_of_equal_ratings_divides_by_one():
     assert Scale.of(np.full(5, 4.0, np.float32)) == Scale(4.0, 1.0, 4.0, 4.0)
 

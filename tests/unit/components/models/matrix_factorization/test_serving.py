@@ -10,6 +10,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from components.models.matrix_factorization.fit import new_factors
 from components.models.matrix_factorization.network import Ratings
 from components.models.matrix_factorization.serving import Catalogue, Recommender
+from components.retrieval.build import IndexOptions
 
 from .conftest import settings
 
@@ -83,7 +84,8 @@ def test_without_damping_items_are_ranked_by_predicted_rating(catalogue):
     model = recommender(catalogue, some_ratings({(0, 1), (2, 3)}), top_k=ITEMS)
     (ids,), scores = ask(model, ["u2"], False)
     factors = model.factors
-    unclipped = factors.in_ratings(factors.user_bias[2] + factors.deviations([2]))[0].numpy()
+    products = tf.linalg.matvec(factors.item_embedding, factors.user_embedding[2])
+    unclipped = factors.in_ratings(factors.user_bias[2] + products + factors.item_bias)[:ITEMS].numpy()
     assert ids == [f"ü i{n}" for n in np.argsort(-unclipped)]
     assert scores[0] == pytest.approx(np.sort(unclipped)[::-1])
 
@@ -93,10 +95,12 @@ def test_damping_puts_often_rated_items_before_equally_good_obscure_ones(catalog
     model = recommender(catalogue, ratings, top_k=ITEMS, damping=1.0)
     model.factors.item_embedding.assign(tf.zeros_like(model.factors.item_embedding))
     model.factors.item_bias.assign([*[0.5] * ITEMS, 0.0])
+    model.leads.assign(model._leads())
     (ids,), _ = ask(model, ["u1"], False)
     assert ids[0] == "ü i2"
     # Items nobody likes are no reason for caution: the often rated one is surely bad.
     model.factors.item_bias.assign([*[-0.5] * ITEMS, 0.0])
+    model.leads.assign(model._leads())
     (ids,), _ = ask(model, ["u1"], False)
     assert ids[-1] == "ü i2"
 
@@ -234,3 +238,29 @@ def test_vectors_are_the_items_embeddings_and_zeros_for_a_stranger(catalogue):
     found = model.vectors(tf.constant(["ü i3", "nothing"]))["embedding"].numpy()
     assert np.array_equal(found[0], model.factors.item_embedding.numpy()[3])
     assert not found[1].any()
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["full", "quantized"])
+def test_an_index_ranks_and_filters_as_an_exact_search_does(quantized, tmp_path):
+    users, items = 30, 400
+    for name, count in (("users", users), ("items", items)):
+        (tmp_path / name).write_text("".join(f"{name[0]}{n}\n" for n in range(count)))
+    names = [f"i{n}".encode() for n in range(items)]
+    genres = {name: [b"few"] for name in names[::40]}
+    catalogue = Catalogue(str(tmp_path / "users"), str(tmp_path / "items"), names, {}, genres)
+    random = np.random.default_rng(0)
+    pairs = random.permutation(users * items)[:3000]
+    ratings = Ratings(pairs // items, pairs % items, np.ones(3000, np.float32), (users, items))
+    factors = new_factors(ratings, settings(train={"init_scale": 0.4, "dimensions": 3}).train)
+    index = IndexOptions("ivf", quantized, cells=64, n_probe=8)
+    models = [
+        Recommender(factors, ratings, catalogue, 10, 1.0, one) for one in (IndexOptions("exact"), index)
+    ]
+    asked = [f"u{n}" for n in range(users)] + ["nobody"]
+    exact, found = (retrieved(model, asked, exclude_ids=[["i3", "i7"]]) for model in models)
+    shared = [len({*one} & {*other}) for one, other in zip(exact, found, strict=True)]
+    assert np.mean(shared) > 6
+    assert exact[-1] == found[-1]
+    assert retrieved(models[1], asked, n_probe=[-1]) == retrieved(models[0], asked)
+    few = [retrieved(model, asked, categories=[["few"]]) for model in models]
+    assert few[0] == few[1]

@@ -1,8 +1,10 @@
 import math
 
 import pytest
+import tensorflow as tf
 
-from components.models.text_search import evaluator
+from components.errors import InputError
+from components.models.text_search import evaluator, trainer
 
 from .conftest import EVAL, configured, search
 
@@ -49,3 +51,24 @@ def test_the_length_of_an_answer_names_the_depth(prepared):
 def test_the_baseline_is_tfidf_whatever_the_encoder(prepared):
     of_glove = evaluator.baseline(prepared.data, configured(train={"encoder": "glove"}))
     assert of_glove == evaluator.baseline(prepared.data, configured(train={"encoder": "tfidf"}))
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["full", "quantized"])
+def test_an_index_of_the_embeddings_is_measured_against_an_exact_search(prepared, tmp_path, quantized):
+    index = {"kind": "ivf", "quantized": quantized, "cells": 4}
+    settings = configured(train={"encoder": "lsa", "dimensions": 5}, serve={"index": index})
+    trainer.run_fn(prepared.fn_args(settings, tmp_path))
+    model = tf.saved_model.load(str(tmp_path / "serving"))
+    found = evaluator.evaluate(model, prepared.data, settings).metrics
+    assert found["index_recall@10"] == 1.0
+    assert found["index_p50_ms"] > 0 and found["exact_p50_ms"] > 0
+    exact = configured(train={"encoder": "lsa", "dimensions": 5})
+    trainer.run_fn(prepared.fn_args(exact, tmp_path / "exact"))
+    plain = tf.saved_model.load(str(tmp_path / "exact" / "serving"))
+    assert search(model, "heart disease", "vitamin", "") == search(plain, "heart disease", "vitamin", "")
+
+
+def test_an_encoder_with_postings_refuses_an_index_of_vectors(prepared, tmp_path):
+    settings = configured(train={"encoder": "bm25"}, serve={"index": {"kind": "ivf"}})
+    with pytest.raises(InputError, match="ranks by postings"):
+        trainer.run_fn(prepared.fn_args(settings, tmp_path))

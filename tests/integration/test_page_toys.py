@@ -218,13 +218,13 @@ def test_a_gateway_that_is_away_is_asked_again(page: Page, url: str) -> None:
 
 
 def test_a_limit_is_waited_for(page: Page, toys: Toys) -> None:
-    settings = page_site.settings_of(toys.home, toys.server, rate_limit="4/minute")
+    settings = page_site.settings_of(toys.home, toys.server, rate_limit="4/hour")
     with page_site.gateway(settings, toys.families) as url:
         page.goto(url)
         for word in ("one", "two", "three", "four", "five"):
             with page.expect_response("**/v1/search?*"):
                 page.fill("#query", word)
-        expect(page.get_by_role("alert")).to_contain_text("4/minute")
+        expect(page.get_by_role("alert")).to_contain_text("4/hour")
         expect(page.get_by_role("button", name=re.compile(r"Trying again in \d+ s"))).to_be_visible()
 
 

@@ -39,6 +39,7 @@ export class Ranked {
   // A question is {model, fetch(signal), more: {path, parameters} | null, empty: text}.
   ask(question, delay = 0) {
     this.model = question.model;
+    this.wrong = "";
     this.list.offersSimilar = question.model.signatures.includes("similar");
     this.latest.ask(question, delay);
   }

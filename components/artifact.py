@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from components.durable import sync
 from components.errors import InputError, LodestarError
 from components.home import is_uri
 
@@ -143,7 +144,7 @@ def _number(staging: Path, model_root: Path, about: Mapping[str, Any]) -> Path:
                 raise
             number += 1
             continue
-        _sync(model_root)
+        sync(model_root)
         with (model_root / HISTORY).open("a", encoding="utf-8") as log:
             log.write(json.dumps(entry, sort_keys=True) + "\n")
         return target
@@ -155,8 +156,8 @@ def _write_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
     # The rename must not reach the disk before the bytes do.
     for name in [*names, MANIFEST]:
-        _sync(folder / name)
-    _sync(folder)
+        sync(folder / name)
+    sync(folder)
 
 
 def _read_manifest(version: Path) -> dict[str, str]:
@@ -188,14 +189,6 @@ def _sha256(path: Path) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remove_stale(model_root: Path) -> None:

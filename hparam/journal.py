@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from components.durable import sync
 from components.errors import InputError, LodestarError
 from hparam.folder import SweepFolder
 from hparam.spec import SweepSpec
@@ -49,7 +50,7 @@ class Journal:
             _write(aside, 0, _line(record))
             # Unlike a rename, a link refuses to replace a journal that another has begun meanwhile.
             os.link(aside, folder.journal)
-            _sync_folder(folder.path)
+            sync(folder.path)
         except FileExistsError:
             raise InputError(
                 f"There is a sweep `{spec.name}` already.",
@@ -167,11 +168,3 @@ def _write(path: Path, size: int, line: bytes) -> None:
             raise
     finally:
         os.close(file)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

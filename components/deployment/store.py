@@ -17,6 +17,7 @@ from components.deployment import history
 from components.deployment.config import Usable, Wanted, always, server_config
 from components.deployment.history import Change
 from components.deployment.state import Deployment
+from components.durable import sync
 from components.errors import LodestarError
 
 DEPLOYMENTS, HISTORY = "deployments.json", "deployments.jsonl"
@@ -150,7 +151,7 @@ class FolderStore:
             aside.rename(self.root / DEPLOYMENTS)
         finally:
             aside.unlink(missing_ok=True)
-        _sync(self.root)
+        sync(self.root)
 
     def _log(self, change: Change) -> None:
         _durable(self.root / HISTORY, change.line(), os.O_APPEND)
@@ -216,11 +217,3 @@ def _durable(path: Path, text: str, flag: int) -> None:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

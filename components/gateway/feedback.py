@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
+from components.durable import sync
+
 from .database import EVENT_IDS, EVENTS, IMPORTS, Database
 from .errors import GatewayError, bad_request
 from .schemas import FeedbackEvent, FeedbackReceipt
@@ -89,7 +91,7 @@ class FeedbackLog:
             began = datetime.fromtimestamp(self._now(), timezone.utc)
             name = f"{began:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}.jsonl"
             self._open[model] = _Segment((folder / name).open("xb", buffering=0), 0)
-            _sync_folder(folder)
+            sync(folder)
         return self._open[model]
 
 
@@ -194,11 +196,3 @@ def _cut(segment: _Segment) -> None:
         segment.file.close()
     except OSError:
         pass
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -32,7 +32,7 @@ TIMES = 10
 HASTE = 1.3
 RECOVERY_SECONDS = 5.0
 SHED = {"HTTP 503", "HTTP 429", "UNAVAILABLE", "RESOURCE_EXHAUSTED"}
-# Nobody listens any more, or says so on a connection that it closes.
+# Nobody listens any more, or it was refused before anything was done for it: another replica can have it.
 GONE = ("ConnectionRefusedError", "UNAVAILABLE")
 
 
@@ -90,8 +90,9 @@ def terminated(ready: Path, root: Path, number: int) -> tuple[Counter[str], int,
         answers = clients.stop()
     under_way = [a for client in answers for a in client if a.at < started]
     late = [a for client in answers for a in client if a.at >= started]
-    lost = Counter(a.error for a in under_way if a.error)
-    lost.update(a.error for a in late if a.error and not a.error.startswith(GONE))
+    lost = Counter(a.error for a in under_way if a.error and not a.error.startswith(GONE))
+    # What was sent afterwards may be refused in any way, but not with a wrong answer.
+    lost.update(a.error for a in late if a.error and not a.error.startswith((*GONE, "CANCELLED")))
     return lost, code, seconds, sum(not a.error for a in under_way)
 
 

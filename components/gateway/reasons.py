@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from components.text.stop_words import ENGLISH
+
 from .catalogue import Event, Item
 
 _WORD = re.compile(r"\w+")
@@ -66,8 +68,12 @@ def similar_to(
 
 
 def matches(query: str, items: Sequence[Item | None]) -> list[Reason | None]:
-    """Return for each item which words of the query its title or text has, other endings allowed."""
-    words = [*dict.fromkeys(_WORD.findall(query.lower()))]
+    """Return for each item which words of the query its title or text has, other endings allowed.
+
+    English function words explain nothing and are left out, unless the query has no others.
+    """
+    asked = [*dict.fromkeys(_WORD.findall(query.lower()))]
+    words = [word for word in asked if word not in ENGLISH] or asked
     found: list[Reason | None] = []
     for item in items:
         text = " ".join(_texts(item)) if item else ""

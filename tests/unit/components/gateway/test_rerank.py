@@ -89,6 +89,8 @@ def test_reason_is_the_nearest_other_item_that_was_liked():
         ("vitamins causing", ("vitamins", "causing")),
         ("absent", None),
         ("D", ("d",)),
+        ("what does the vitamin do", ("vitamin",)),
+        ("its", ("its",)),
     ],
 )
 def test_terms_are_the_words_that_title_or_text_has(query, terms):

@@ -56,6 +56,7 @@ class Shedding(grpc.ServerInterceptor):
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._draining = False
+        self._handlers: dict[str, grpc.RpcMethodHandler] = {}
         self._control = ThreadPoolExecutor(_CONTROL_THREADS, thread_name_prefix="serving-control")
 
     def drain(self) -> None:
@@ -74,31 +75,53 @@ class Shedding(grpc.ServerInterceptor):
         handler = continuation(details)
         if handler is None or handler.unary_unary is None:
             return handler
-        if details.method.startswith(_WAITS_IN_QUEUE) and details.method != _ASKS_ABOUT_MODELS:
-            try:
-                self._check()
-            except ServingError as refusal:
-                return self._aside(_refusing(refusal), handler)
-            return handler
-        return self._aside(handler.unary_unary, handler)
+        if not details.method.startswith(_WAITS_IN_QUEUE) or details.method == _ASKS_ABOUT_MODELS:
+            return self._kept(details.method, handler, self._control)
+        try:
+            self._check()
+        except ServingError as refusal:
+            return _made(_refusing(refusal), handler, self._control)
+        return self._kept(details.method, handler, None)
 
     def _check(self) -> None:
         if self._draining:
             raise ServingError(Code.UNAVAILABLE, "The server is shutting down.")
         self._admission.check()
 
-    def _aside(self, behavior: Callable[..., Any], handler: Any) -> grpc.RpcMethodHandler:
-        def run(request: Any, context: grpc.ServicerContext) -> Any:
-            return behavior(request, context)
+    def _kept(self, method: str, handler: Any, pool: ThreadPoolExecutor | None) -> grpc.RpcMethodHandler:
+        if method not in self._handlers:
+            self._handlers[method] = _made(_reading(handler), handler, pool)
+        return self._handlers[method]
 
-        run.experimental_thread_pool = self._control  # type: ignore[attr-defined]
-        return grpc.unary_unary_rpc_method_handler(
-            run, handler.request_deserializer, handler.response_serializer
-        )
+
+def _made(
+    behavior: Callable[[bytes, grpc.ServicerContext], Any], handler: Any, pool: ThreadPoolExecutor | None
+) -> grpc.RpcMethodHandler:
+    """Return a handler that gets the request as bytes and runs on the threads of `pool`."""
+    if pool is not None:
+        behavior.experimental_thread_pool = pool  # type: ignore[attr-defined]
+    return grpc.unary_unary_rpc_method_handler(behavior, None, handler.response_serializer)
+
+
+def _reading(handler: Any) -> Callable[[bytes, grpc.ServicerContext], Any]:
+    """Return the handler's behavior for bytes.
+
+    gRPC itself would read them in the one thread that takes every call, and keeps 16 KB for ever of each
+    request that it cannot read.
+    """
+
+    def read_and_run(data: bytes, context: grpc.ServicerContext) -> Any:
+        try:
+            request = handler.request_deserializer(data)
+        except Exception:
+            return context.abort(grpc.StatusCode.INTERNAL, "Exception deserializing request!")
+        return handler.unary_unary(request, context)
+
+    return read_and_run
 
 
 def _refusing(error: ServingError) -> Callable[..., Any]:
-    def refuse(request: Any, context: grpc.ServicerContext) -> Any:
+    def refuse(data: bytes, context: grpc.ServicerContext) -> Any:
         return context.abort(grpc.StatusCode.UNAVAILABLE, error.message)
 
     return refuse

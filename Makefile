@@ -3,6 +3,7 @@
 .PHONY: help setup demo test lint unit integration benchmark screenshots beam-jar promtool image kind-up kind-down cluster clean
 
 PYTHON := .venv/bin/python
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lodestar
 PROMTOOL := github.com/prometheus/prometheus/cmd/promtool
 BEAM := $(abspath $(or $(LODESTAR_HOME),.lodestar))/beam
@@ -25,10 +26,10 @@ lint: setup  ## Style, types, import rules
 	@.venv/bin/lint-imports
 
 unit: setup  ## Fast tests, real HTTP and gRPC included
-	@$(PYTHON) -m pytest tests/unit tests/contract
+	@$(PYTHON) -m pytest $(PARALLEL) tests/unit tests/contract
 
 integration: setup  ## Real TFX runs, and training under faults
-	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests/integration
+	@$(PYTHON) -m pytest $(PARALLEL) tests/integration
 	@$(PYTHON) -m pytest tests/chaos
 
 benchmark:  ## Print the measured tables; downloads ML-100K, or takes it from LODESTAR_DATA_MIRROR

@@ -22,6 +22,8 @@ _TRIED = 512
 _DEPTH = 10
 # What is aimed at lies that share of the way to 1 above what is asked for: other queries will be asked.
 _MARGIN = 0.2
+# Cells differ in size and filters take candidates away: a query's cells are to hold so many times an answer.
+_ROOM = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class IndexOptions:
         n_probe: Cells to search; 0: as many as find `min_recall` of the neighbours, and some more.
         min_recall: Share of the true ten nearest that is to be found.
         seed: Of every draw.
+        answer: Length of the answers; cells that hold fewer candidates lead to a search of all.
     """
 
     kind: Literal["exact", "ivf"]
@@ -43,12 +46,13 @@ class IndexOptions:
     n_probe: int = 0
     min_recall: float = 0.95
     seed: int = 0
+    answer: int = 10
 
     @classmethod
-    def of(cls, settings: Any, seed: int) -> IndexOptions:
+    def of(cls, settings: Any, seed: int, answer: int) -> IndexOptions:
         """Return what the section `serve.index` of a family's settings asks for."""
         names = ("kind", "quantized", "cells", "n_probe", "min_recall")
-        return cls(**{name: getattr(settings, name) for name in names}, seed=seed)
+        return cls(**{name: getattr(settings, name) for name in names}, seed=seed, answer=answer)
 
 
 class Index(Protocol):
@@ -80,7 +84,8 @@ def build(vectors: tf.Variable, queries: NDArray[Any], options: IndexOptions) ->
     if not probes:
         tried = _drawn(queries if len(queries) else values, options.seed)
         aim = options.min_recall + _MARGIN * (1 - options.min_recall)
-        probes = cells.probes(tried, _neighbours(exact, tried), aim)
+        needed = _ROOM * options.answer * len(cells.rows) / len(values)
+        probes = max(cells.probes(tried, _neighbours(exact, tried), aim), int(np.ceil(needed)))
     if probes > len(cells.rows) // EXHAUSTIVE:
         _LOG.warning(
             "the index would have to search %d of its %d cells: it scores all %d candidates instead",

@@ -65,7 +65,7 @@ def run_fn(fn_args: Any) -> None:
         factors = factors.copy()
     training.progress("exporting the model")
     catalogue = read_catalogue(examples, graph)
-    index = IndexOptions.of(serve.index, settings.seed)
+    index = IndexOptions.of(serve.index, settings.seed, serve.top_k)
     model = Recommender(factors, ratings, catalogue, serve.top_k, serve.rank_damping, index)
     tf.saved_model.save(model, fn_args.serving_model_dir, signatures=model.signatures())
     curves.close(model.recommend.get_concrete_function().graph, agreed)

@@ -98,7 +98,7 @@ def indexed(
         )
     terms = read_queries(examples, "train").terms
     asked = scorer.embed(bag_of(_ragged(terms), model.vocabulary_size)).numpy()
-    options = IndexOptions.of(index, train.seed)
+    options = IndexOptions.of(index, train.seed, model.k)
     found = build_index(scorer.document_vectors, asked, options)
     return model.with_index(found)
 

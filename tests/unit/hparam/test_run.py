@@ -71,8 +71,8 @@ def test_second_signal_acts_as_it_would_without_a_sweep(tmp_path) -> None:
     folder = new_sweep(tmp_path)
 
     def interrupt_twice(asked: TrialRequest, run: Path) -> Observed:
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         return RUNNING
 
     with pytest.raises(KeyboardInterrupt):

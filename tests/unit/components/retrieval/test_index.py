@@ -160,3 +160,13 @@ def test_an_index_that_does_not_pay_says_so_and_stays_exact(caplog):
 def test_eight_bits_take_a_quarter_of_the_memory(indices):
     full, small = indices["ivf"].lists.vectors, indices["quantized"].lists.codes
     assert small.numpy().nbytes * 4 == full.numpy().nbytes
+
+
+def test_searched_cells_hold_more_candidates_than_an_answer_has():
+    values = np.random.default_rng(3).normal(size=(6000, 8)).astype(np.float32)
+    vectors = tf.Variable(values, trainable=False)
+    short, long = (
+        build(vectors, values[:64], IndexOptions("ivf", min_recall=0.1, answer=length)) for length in (1, 100)
+    )
+    assert short.n_probe < long.n_probe
+    assert long.n_probe * len(values) / long.count >= 200

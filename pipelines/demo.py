@@ -42,7 +42,9 @@ def main() -> int:
     seconds = time.monotonic() - started
     print(f"\nfrom raw data to answers in {seconds:.0f} s, largest process {peak / 1e9:.2f} GB")
     print("go on: `. .venv/bin/activate`, then `lodestar serve`, `lodestar query`, `lodestar board`")
-    print("the web page: `lodestar serve` and, beside it, `lodestar gateway`; then open http://127.0.0.1:8080/")
+    print(
+        "the web page: `lodestar serve` and, beside it, `lodestar gateway`; then open http://127.0.0.1:8080/"
+    )
     return 0
 
 

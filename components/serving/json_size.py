@@ -31,8 +31,11 @@ def check(body: bytes, max_rows: int, max_values: int = MAX_VALUES) -> None:
     # A value takes two bytes at least.
     if len(body) < 2 * min(max_rows, max_values):
         return
-    if max(body.count(b","), body.count(b"[") + body.count(b"{")) > max_values:
+    commas = body.count(b",")
+    if max(commas, body.count(b"[") + body.count(b"{")) > max_values:
         raise too_large(f"The request body holds more than {max_values} values.")
+    if commas < max_rows:
+        return
     rows = _most_rows(body)
     if rows > max_rows:
         raise _rows_error(rows, max_rows)

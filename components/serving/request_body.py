@@ -19,6 +19,9 @@ MAX_DECOMPRESSED_BYTES = 64 * 2**20
 _MOST_TIMES = 100
 _SMALL_BYTES = 8 * 2**20
 _PIECE_BYTES = 2**18
+# A body that is larger comes in with pauses, or those who send such bodies would keep the event loop busy.
+_LARGE_BYTES = 2**18
+_BREATH_SECONDS = 0.002
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 # One at a time, whatever is sent: unfolding keeps a core busy, and other requests need the event loop.
 _unfolding = ThreadPoolExecutor(1, thread_name_prefix="serving-gzip")
@@ -46,6 +49,8 @@ async def read_body(
             size += len(part)
             _check_size(size, limit)
             parts.append(part)
+            if size > _LARGE_BYTES:
+                await asyncio.sleep(_BREATH_SECONDS)
     except ClientDisconnect as error:
         raise ServingError(Code.CANCELLED, "The client went away.") from error
     body = b"".join(parts)

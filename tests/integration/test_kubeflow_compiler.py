@@ -105,7 +105,7 @@ def test_family_has_one_step_for_each_node(families: dict[str, str]) -> None:
         spec = CompiledSpec(text)
         assert set(spec.steps) == set(STEPS)
         assert spec.steps["transform"].after == {"ingest", "schema", "example-validator"}
-        assert spec.steps["pusher"].after == {"trainer", "evaluator"}
+        assert spec.steps["pusher"].after == {"ingest", "trainer", "evaluator"}
 
 
 def test_spec_satisfies_the_schema_of_the_sdk_it_is_submitted_with(

@@ -56,6 +56,7 @@ class Catalogue:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._scales: dict[tuple[str, int], tuple[float, float] | None] = {}
 
     def items(self, model: str, ids: Sequence[str]) -> dict[str, Item]:
         """Return the items that are known, by id."""
@@ -122,6 +123,19 @@ class Catalogue:
         )
         with self.database.begin() as connection:
             return [*dict.fromkeys(connection.execute(query).scalars())]
+
+    def scale(self, model: str) -> tuple[float, float] | None:
+        """Return the lowest and highest rating that the model's data has; None when there are no ratings."""
+        query = sa.select(sa.func.min(EVENTS.c.value), sa.func.max(EVENTS.c.value)).where(
+            _current(EVENTS, model), EVENTS.c.type == "rating"
+        )
+        with self.database.begin() as connection:
+            key = (model, connection.execute(sa.select(_generation(model))).scalar_one())
+            # It takes a look at every event, and an import does not change.
+            if key not in self._scales:
+                low, high = connection.execute(query).one()
+                self._scales[key] = None if low is None else (low, high)
+        return self._scales[key]
 
 
 def storable(text: str) -> bool:

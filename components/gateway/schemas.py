@@ -45,6 +45,13 @@ class CanaryShare(Answer):
     percent: float
 
 
+class RatingScale(Answer):
+    """The lowest and highest rating."""
+
+    low: float = Field(examples=[0.5])
+    high: float = Field(examples=[5.0])
+
+
 class Model(Answer):
     """A model that can be asked."""
 
@@ -56,6 +63,7 @@ class Model(Answer):
     versions: list[Version]
     stable: int | None
     canary: CanaryShare | None
+    ratings: RatingScale | None = Field(description="The scale of the ratings that it was trained on.")
 
 
 class ModelList(Answer):

@@ -275,7 +275,7 @@ def test_clicks_and_votes_are_on_disk(page: Page, site: Site) -> None:
         ("rating", USER, 3),
         ("click", USER, 3),
     ]
-    assert events[0]["value"] == 1
+    assert events[0]["value"] == 0.5
     assert {event["version"] for event in events} == {1}
     assert len({event["event_id"] for event in events}) == 2
 

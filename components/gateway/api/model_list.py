@@ -10,7 +10,7 @@ from ..failures import explained
 from ..gateway import Gateway, query_kind
 from ..predictor import NEWEST, PredictorError, Which
 from ..routing import Ask
-from ..schemas import CanaryShare, Model, ModelList, Version
+from ..schemas import CanaryShare, Model, ModelList, RatingScale, Version
 from .parameters import ERRORS, Served
 
 router = APIRouter(tags=["models"])
@@ -42,6 +42,7 @@ def _model(gateway: Gateway, family: Family) -> Model:
     if deployed.canary is not None:
         labels.setdefault(deployed.canary.version, []).append("canary")
     canary = deployed.canary and CanaryShare(version=deployed.canary.version, percent=deployed.canary.percent)
+    scale = gateway.catalogue.scale(family.name)
     return Model(
         name=family.name,
         task=family.task,
@@ -53,6 +54,7 @@ def _model(gateway: Gateway, family: Family) -> Model:
         ],
         stable=deployed.stable,
         canary=canary,
+        ratings=scale and RatingScale(low=scale[0], high=scale[1]),
     )
 
 

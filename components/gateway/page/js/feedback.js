@@ -29,7 +29,7 @@ export class Feedback {
 
   vote(model, event, liked) {
     this.#votes.set(`${model.name}\n${event.user ?? ""}\n${event.item}`, liked);
-    const [low, high] = model.task === "recommendation" ? [1, 5] : [0, 1];
+    const { low, high } = model.ratings ?? { low: 0, high: 1 };
     this.send({ ...event, model: model.name, type: "rating", value: liked ? high : low });
     toast(liked ? "Liked. The next training run reads it." : "Disliked. The next training run reads it.");
   }

@@ -110,6 +110,18 @@ def test_pages_of_a_history_hold_every_event_once(database, times, size):
     assert [event.time for event in seen] == sorted(times, reverse=True)
 
 
+def test_scale_is_that_of_the_newest_import_without_feedback(database, importer, tmp_path):
+    catalogue = Catalogue(database)
+    assert catalogue.scale("movies") is None
+    importer.run("movies", COLUMNS, write(tmp_path / "x", train=[rated("u", "1", 0.5), rated("u", "2", 4.5)]))
+    assert catalogue.scale("movies") == (0.5, 4.5)
+    importer.run(
+        "movies", COLUMNS, write(tmp_path / "y", train=[rated("u", "1", 9.0), rated("u", "2", None)])
+    )
+    assert catalogue.scale("movies") == (9.0, 9.0)
+    assert catalogue.scale("other") is None
+
+
 def test_new_import_replaces_the_old_one_as_a_whole(database, importer, tmp_path):
     importer.run("movies", COLUMNS, write(tmp_path / "1", items=[{"item_id": "a"}], train=[rated("u", "a")]))
     importer.run("movies", COLUMNS, write(tmp_path / "2", items=[{"item_id": "b"}], train=[rated("v", "b")]))

@@ -33,7 +33,7 @@ def check(host: str, port: int, flag: str) -> None:
 def refused(host: str, port: int, flag: str, why: str) -> InputError:
     """Return the error for a port that cannot be bound."""
     return InputError(
-        f"Cannot listen on {host}:{port}: {why}.",
+        f"Cannot listen on {host}:{port}: {why.rstrip('.')}.",
         cure=f"Stop what uses port {port}, or choose another one with `{flag}`.",
     )
 

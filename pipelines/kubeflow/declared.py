@@ -29,12 +29,12 @@ class Right:
 
 
 def accounts(base: Path) -> list[str]:
-    """Return the names of the service accounts that the manifests below `base` declare, sorted."""
+    """Return the names of the service accounts that the kustomization `base` has, sorted."""
     return sorted(one["metadata"]["name"] for one in _objects(base) if one["kind"] == "ServiceAccount")
 
 
 def rights(base: Path, role: str) -> list[Right]:
-    """Return what the manifests below `base` give to the role called `role`."""
+    """Return what the kustomization `base` gives to the role called `role`."""
     return [
         right
         for one in _objects(base)
@@ -52,7 +52,12 @@ def _rights(rule: dict[str, Any]) -> Iterator[Right]:
 
 
 def _objects(base: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted(base.rglob("*.yaml")):
+    # What lies beside it (model servers, the gateway) is for the overlays that ask for it.
+    for name in yaml.safe_load((base / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]:
+        path = base / name
+        if path.is_dir():
+            yield from _objects(path)
+            continue
         for one in yaml.safe_load_all(path.read_text(encoding="utf-8")):
             if isinstance(one, dict) and "kind" in one:
                 yield one

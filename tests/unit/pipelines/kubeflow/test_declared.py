@@ -25,8 +25,14 @@ rules:
 """
 
 
+def write(folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(MANIFEST, encoding="utf-8")
+    (folder / "kustomization.yaml").write_text(f"resources: [{name}]", encoding="utf-8")
+
+
 def test_rights_of_a_role_are_every_pair_that_it_gives(tmp_path: Path) -> None:
-    (tmp_path / "rbac.yaml").write_text(MANIFEST, encoding="utf-8")
+    write(tmp_path, "rbac.yaml")
     assert set(rights(tmp_path, "robot")) == {
         Right("get", "", "pods"),
         Right("get", "", "pods", "log"),
@@ -36,10 +42,10 @@ def test_rights_of_a_role_are_every_pair_that_it_gives(tmp_path: Path) -> None:
     }
 
 
-def test_accounts_are_found_in_folders_below(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "rbac.yaml").write_text(MANIFEST, encoding="utf-8")
-    (tmp_path / "kustomization.yaml").write_text("resources: [a]", encoding="utf-8")
+def test_accounts_are_those_of_the_folders_that_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "named", "rbac.yaml")
+    write(tmp_path / "other", "rbac.yaml")
+    (tmp_path / "kustomization.yaml").write_text("resources: [named]", encoding="utf-8")
     assert accounts(tmp_path) == ["robot"]
 
 

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -60,7 +61,8 @@ def test_training_does_not_need_the_eval_split(prepared, model, tmp_path):
     first, second = (
         one.signatures["rate"](user_id=users, item_id=items)["rating"].numpy() for one in (model, again)
     )
-    assert first.tolist() == second.tolist()
+    # A fit repeats up to the last digit: busy cores may add in another order.
+    np.testing.assert_allclose(first, second, rtol=1e-6)
 
 
 def test_an_empty_train_split_is_refused(prepared, tmp_path):

@@ -245,7 +245,7 @@ def test_similar_items_are_one_key_away(page: Page, site: Site) -> None:
     page.keyboard.press("s")
     drawer = page.locator("dialog#item")
     expect(drawer.locator("h2")).to_have_text(name)
-    expect(drawer.locator(".alike .result").first).to_be_visible()
+    expect(drawer.locator(".alike .title").first).to_be_visible()
     others = drawer.locator(".alike .title").all_inner_texts()
     assert name not in others
     drawer.locator(".alike .title").first.click()

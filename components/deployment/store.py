@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -106,13 +106,7 @@ class FolderStore:
         """Keep `after` in the place of `before`; a file is seen as it was or as it is then."""
         with self.locked():
             kept = self.read()
-            if kept.get(family) != before:
-                raise superseded(family, self.history())
-            revision = next_revision(family, before, self.history)
-            if after is None:
-                kept.pop(family, None)
-            else:
-                kept[family] = replace(after, revision=revision)
+            revision = put(kept, family, before, after, self.history)
             self._write(kept)
             if change is not None:
                 self._log(replace(change, revision=revision, ts=change.ts or history.now()))
@@ -204,7 +198,29 @@ def superseded(family: str, changes: list[Change]) -> Superseded:
     )
 
 
-def next_revision(family: str, before: Deployment | None, changes: Any) -> int:
+def put(
+    kept: dict[str, Deployment],
+    family: str,
+    before: Deployment | None,
+    after: Deployment | None,
+    changes: Callable[[], list[Change]],
+) -> int:
+    """Put `after`, or nothing, in the place of `before` among what is kept, and return the new revision.
+
+    Raises:
+        Superseded: It is no longer `before`; nothing is changed.
+    """
+    if kept.get(family) != before:
+        raise superseded(family, changes())
+    revision = _next_revision(family, before, changes)
+    if after is None:
+        kept.pop(family, None)
+    else:
+        kept[family] = replace(after, revision=revision)
+    return revision
+
+
+def _next_revision(family: str, before: Deployment | None, changes: Callable[[], list[Change]]) -> int:
     """Return the revision after `before`; a family that comes back goes on where it was."""
     if before is not None:
         return before.revision + 1

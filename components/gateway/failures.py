@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from components.serving.errors import UNKNOWN_LABEL
+
 from .errors import GatewayError
 from .predictor import PredictorError
 
-_NO_LABEL = "Unrecognized servable version label"
 _NO_SIGNATURE = "not found"
 
 
 def explained(error: PredictorError) -> GatewayError:
     """Return the error that the caller gets."""
     code, message = error.code, error.message
-    if _NO_LABEL in message:
+    if UNKNOWN_LABEL in message:
         return GatewayError(
             404, "unknown_label", f"`{error.model}` has no such label: {message}.", field="label"
         )

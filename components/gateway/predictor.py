@@ -37,7 +37,7 @@ Array = NDArray[Any]
 DEFAULT_SIGNATURE = "serving_default"
 _SIGNATURE_DEF = "signature_def"
 _SILENCE_S = 2.0
-_STATES = {0: "UNKNOWN", 10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
+_STATE = get_model_status_pb2.ModelVersionStatus.State
 
 
 class PredictorError(LodestarError):
@@ -225,7 +225,7 @@ class Predictor:
         """
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=_spec(model, NEWEST))
         response = self._call(model, "status", lambda c: c.models.GetModelStatus, request, timeout)
-        found = [(entry.version, _STATES[entry.state]) for entry in response.model_version_status]
+        found = [(entry.version, _STATE.Name(entry.state)) for entry in response.model_version_status]
         return sorted(found, reverse=True)
 
     def reachable(self, timeout: float = 1.0) -> bool:

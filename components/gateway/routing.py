@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from components.serving.errors import UNKNOWN_LABEL
+
 from .deployments import Deployed, DeploymentFile
 from .predictor import NEWEST, PredictorError, Which
 
@@ -16,7 +18,6 @@ T = TypeVar("T")
 
 STABLE, CANARY = Which(label="stable"), Which(label="canary")
 _REMEMBER_SECONDS = 1.0
-_NO_LABEL = "Unrecognized servable version label"
 _LOAD_WAIT = ("NOT_FOUND", "FAILED_PRECONDITION")
 
 
@@ -83,7 +84,7 @@ class Router:
 
     def _gives_way(self, which: Which, error: PredictorError) -> bool:
         # A canary that has just been taken back must not fail anybody's request.
-        return _NO_LABEL in error.message or (which == CANARY and error.code in _LOAD_WAIT)
+        return UNKNOWN_LABEL in error.message or (which == CANARY and error.code in _LOAD_WAIT)
 
     def _remember(self, model: str) -> None:
         with self._lock:

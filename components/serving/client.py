@@ -12,14 +12,13 @@ import requests
 
 from components.errors import LodestarError
 
-from .errors import HTTP_STATUS, Code
+from .errors import HTTP_STATUS, UNKNOWN_LABEL, Code
 from .status import State, VersionStatus
 
 TIMEOUT_SECONDS = 30.0
 STABLE = "stable"
 
 _START = "Start it with `lodestar serve`."
-_UNKNOWN_LABEL = "Unrecognized servable version label"
 _REMEMBER_SECONDS = 1.0
 
 
@@ -184,7 +183,7 @@ def _content(response: requests.Response, path: str) -> dict[str, Any]:
             f"Model `{model}` is not served: {message}.",
             cure=f"Push it with `lodestar run {model}`; a running server follows by itself.",
         )
-    if message.startswith(_UNKNOWN_LABEL):
+    if message.startswith(UNKNOWN_LABEL):
         raise UnknownLabel(
             f"Model `{model}` has no such label: {message.rstrip('.')}.",
             cure=f"`lodestar status {model}` shows the labels.",

@@ -48,6 +48,10 @@ HTTP_STATUS = {
 }
 
 
+# How TensorFlow Serving begins to say that a model has no such label; clients know it by that.
+UNKNOWN_LABEL = "Unrecognized servable version label"
+
+
 class ServingError(Exception):
     """Signal that one request cannot be answered; the server goes on.
 

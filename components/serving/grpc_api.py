@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from tensorflow_serving.apis import (
@@ -38,6 +38,8 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _NEVER_SECONDS = 1e9
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def make_server(
@@ -125,24 +127,29 @@ class _Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
         )
 
     def _classify(self, request: Any, deadline: float | None) -> Any:
-        examples, signature = grpc_inference.examples(request.input), request.model_spec.signature_name
-        model, version, label = _target(request)
-        with self._manager.lease(model, version, label) as served:
-            result = self._inference(model, served, "Classify", deadline).classify(signature, examples)
-            spec = protos.model_spec(model, served.version, signature or DEFAULT_SIGNATURE)
-        self._metrics.examples(model, len(examples))
+        spec, result = self._examined("Classify", Inference.classify, request, deadline)
         return classification_pb2.ClassificationResponse(
             model_spec=spec, result=grpc_inference.classification(result)
         )
 
     def _regress(self, request: Any, deadline: float | None) -> Any:
+        spec, result = self._examined("Regress", Inference.regress, request, deadline)
+        return regression_pb2.RegressionResponse(model_spec=spec, result=grpc_inference.regression(result))
+
+    def _examined(
+        self,
+        api: str,
+        infer: Callable[[Inference, str, list[bytes]], T],
+        request: Any,
+        deadline: float | None,
+    ) -> tuple[Any, T]:
         examples, signature = grpc_inference.examples(request.input), request.model_spec.signature_name
         model, version, label = _target(request)
         with self._manager.lease(model, version, label) as served:
-            result = self._inference(model, served, "Regress", deadline).regress(signature, examples)
+            result = infer(self._inference(model, served, api, deadline), signature, examples)
             spec = protos.model_spec(model, served.version, signature or DEFAULT_SIGNATURE)
         self._metrics.examples(model, len(examples))
-        return regression_pb2.RegressionResponse(model_spec=spec, result=grpc_inference.regression(result))
+        return spec, result
 
     def _multi(self, request: Any, deadline: float | None) -> Any:
         if not request.tasks:

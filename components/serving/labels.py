@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from .config import ModelConfig
-from .errors import Code, ServingError, invalid
+from .errors import UNKNOWN_LABEL, Code, ServingError, invalid
 
 Labels = Mapping[str, Mapping[str, int]]
 
@@ -56,5 +56,5 @@ def resolve(labels: Labels, model: str, label: str) -> int:
     """
     version = labels.get(model, {}).get(label)
     if version is None:
-        raise invalid(f"Unrecognized servable version label: {label}")
+        raise invalid(f"{UNKNOWN_LABEL}: {label}")
     return version

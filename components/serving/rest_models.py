@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import json_format, message
 
@@ -30,6 +30,8 @@ from .rest_target import Target
 from .versions import Served
 
 _LARGE_BYTES = 2**18
+
+T = TypeVar("T")
 
 
 class RestModels:
@@ -54,8 +56,8 @@ class RestModels:
         self._check_methods = check_methods
         self._actions: Mapping[str, Callable[[Target, bytes, float | None], bytes]] = {
             "predict": self._predict,
-            "classify": self._classify,
-            "regress": self._regress,
+            "classify": partial(self._examined, "Classify", Inference.classify, json_results.classifications),
+            "regress": partial(self._examined, "Regress", Inference.regress, json_results.regressions),
             "metadata": self._metadata,
             "": self._status,
         }
@@ -84,19 +86,20 @@ class RestModels:
             outputs = self._runner(target, served, "Predict", deadline)(signature, request.arrays)
         return json_output.render(outputs, request.format)
 
-    def _classify(self, target: Target, body: bytes, deadline: float | None) -> bytes:
+    def _examined(
+        self,
+        api: str,
+        infer: Callable[[Inference, str, list[bytes]], T],
+        render: Callable[[T], bytes],
+        target: Target,
+        body: bytes,
+        deadline: float | None,
+    ) -> bytes:
         signature, examples = self._examples(body)
         with self._manager.lease(target.model, target.version, target.label) as served:
-            result = self._inference(target, served, "Classify", deadline).classify(signature, examples)
+            result = infer(self._inference(target, served, api, deadline), signature, examples)
         self._metrics.examples(target.model, len(examples))
-        return json_results.classifications(result)
-
-    def _regress(self, target: Target, body: bytes, deadline: float | None) -> bytes:
-        signature, examples = self._examples(body)
-        with self._manager.lease(target.model, target.version, target.label) as served:
-            result = self._inference(target, served, "Regress", deadline).regress(signature, examples)
-        self._metrics.examples(target.model, len(examples))
-        return json_results.regressions(result)
+        return render(result)
 
     def _status(self, target: Target, body: bytes, deadline: float | None) -> bytes:
         version = target.version

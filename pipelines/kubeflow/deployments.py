@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import kubernetes
@@ -19,7 +20,7 @@ from components.deployment.config import Usable, Wanted, always, server_config, 
 from components.deployment.fleet import ModelServer, open_channel
 from components.deployment.history import Change
 from components.deployment.state import Deployment
-from components.deployment.store import DEPLOYMENTS, HISTORY, dump, load, next_revision, superseded
+from components.deployment.store import DEPLOYMENTS, HISTORY, dump, load, put
 from components.errors import InputError, LodestarError
 from pipelines.kubeflow.connection import AlreadyExists, Cluster, NotFound, find_cluster
 from pipelines.kubeflow.platform import Platform, load_platform
@@ -96,14 +97,7 @@ class ConfigMapStore:
             data, version = self._get()
             kept = self._kept(data)
             lines = data.get(HISTORY, "").splitlines()
-            changes = history.read_lines(lines)
-            if kept.get(family) != before:
-                raise superseded(family, changes)
-            revision = next_revision(family, before, lambda changes=changes: changes)
-            if after is None:
-                kept.pop(family, None)
-            else:
-                kept[family] = replace(after, revision=revision)
+            revision = put(kept, family, before, after, partial(history.read_lines, lines))
             patch: dict[str, str | None] = {
                 DEPLOYMENTS: dump(kept),
                 f"{family}.config": self._text(family, kept.get(family)),

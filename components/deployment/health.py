@@ -9,7 +9,6 @@ from components.deployment.fleet import Fleet, Gone, ModelServer
 from components.deployment.history import Change
 from components.deployment.state import CANARY, STABLE, Condition, Deployment
 from components.errors import LodestarError
-from components.serving.errors import Code
 from components.serving.status import State, VersionStatus
 
 
@@ -125,7 +124,7 @@ def _behind(server: Server, deployment: Deployment) -> tuple[Condition, str]:
         return Condition.IN_PROGRESS, server.silent
     for label, version in deployment.labels.items():
         status = server.versions.get(version)
-        if status is not None and status.state is State.END and status.code is not Code.OK:
+        if status is not None and status.failed:
             return Condition.BLOCKED, _failure(server, status)
         if server.labels.get(label) != version:
             return Condition.IN_PROGRESS, f"`{label}` is not version {version} yet on {server.name}."
@@ -141,7 +140,7 @@ def _unpinned(
     for server in servers:
         newest = max(server.versions, default=None)
         status = server.versions[newest] if newest is not None else None
-        if status is not None and status.state is State.END and status.code is not Code.OK:
+        if status is not None and status.failed:
             return Condition.BLOCKED, _failure(server, status)
         expected = max(pushed, default=None) if pushed is not None else newest
         if server.silent or expected not in server.serving:

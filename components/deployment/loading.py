@@ -149,9 +149,8 @@ class Loading:
         absent = False
         for version in missing:
             state = states.get(version)
-            if _failed(state) and not (
-                state == seen.old.get(version) and now - seen.asked < self._pace.stale
-            ):
+            is_old = state == seen.old.get(version) and now - seen.asked < self._pace.stale
+            if state is not None and state.failed and not is_old:
                 raise LoadFailed(_reason(server, state))
             absent = absent or state is None or _ended(state)
         if absent and now - seen.first_asked > self._pace.absent:
@@ -173,16 +172,11 @@ def _ended(status: VersionStatus | None) -> bool:
     return status is not None and status.state is State.END
 
 
-def _failed(status: VersionStatus | None) -> bool:
-    return status is not None and _ended(status) and status.code is not Code.OK
-
-
 def _word(status: VersionStatus | None) -> str:
     return status.state.name if status else "not found"
 
 
-def _reason(server: ModelServer, status: VersionStatus | None) -> str:
+def _reason(server: ModelServer, status: VersionStatus) -> str:
     # TensorFlow's messages have several lines.
-    why = " ".join((status.message if status else "").split()).rstrip(".") or "it does not say why"
-    version = status.version if status else 0
-    return f"Version {version} does not load on {server.name}: {why}."
+    why = " ".join(status.message.split()).rstrip(".") or "it does not say why"
+    return f"Version {status.version} does not load on {server.name}: {why}."

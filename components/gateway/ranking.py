@@ -44,6 +44,7 @@ class Query:
         text: The words, for reasons.
         user: The user, for reasons.
         item: Whose neighbours are wanted.
+        is_paged: Whether a cursor leads on; what cannot be asked again has one page.
     """
 
     family: Family
@@ -57,6 +58,7 @@ class Query:
     text: str | None = None
     user: str | None = None
     item: str | None = None
+    is_paged: bool = True
 
     def identity(self) -> str:
         """Return what a cursor is bound to."""
@@ -98,13 +100,14 @@ class Ranker:
         end = offset + len(page)
         label = label if query.cursor else found.label
         following = cursors.Place((found.version, end), label)
+        has_more = query.is_paged and bool(page) and end < len(order)
         return Ranking(
             model=query.family.name,
             version=found.version,
             label=label,
             query=dict(query.shown),
             results=results,
-            next_cursor=cursors.write(following, query.identity()) if page and end < len(order) else None,
+            next_cursor=cursors.write(following, query.identity()) if has_more else None,
             timing_ms=clock.timing(found.seconds),
             trace_id=tracing.current().trace_id,
             warnings=warnings,

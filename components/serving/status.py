@@ -35,6 +35,11 @@ class VersionStatus:
     code: Code = Code.OK
     message: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Return whether it ended because it could not be loaded."""
+        return self.state is State.END and self.code is not Code.OK
+
 
 @dataclass(frozen=True)
 class Event:

@@ -98,10 +98,10 @@ async def search_by_file(
         inputs=inputs_of(family, family.query.upload_input, content),
         limit=limit,
         diversity=diversity,
+        # A cursor would need the file again.
+        is_paged=False,
     )
-    answer = await run_in_threadpool(gateway.ranker.answer, query)
-    # The cursor would need the file again.
-    return counted(gateway, response, answer.model_copy(update={"next_cursor": None}))
+    return counted(gateway, response, await run_in_threadpool(gateway.ranker.answer, query))
 
 
 def _fits(declared: str, kind: str) -> bool:

@@ -35,6 +35,6 @@ def similar(
         inputs={},
         limit=limit,
         item=name,
+        is_paged=False,
     )
-    answer = gateway.ranker.answer(query)
-    return counted(gateway, response, answer.model_copy(update={"next_cursor": None}))
+    return counted(gateway, response, gateway.ranker.answer(query))
